@@ -1,0 +1,333 @@
+//! `ApprovalPolicy` and `ClusterApprovalPolicy`.
+//!
+//! ```yaml
+//! apiVersion: countersign.dev/v1alpha1
+//! kind: ApprovalPolicy
+//! metadata: {name: customer-data, namespace: models}
+//! spec:
+//!   selector: {matchLabels: {app: llama}}
+//!   mode: Enforce
+//!   coverage:
+//!   - name: images-are-fine
+//!     kinds: [Image]
+//!     action: {type: Allow}
+//!   rules:
+//!   - name: no-secrets
+//!     match: {anyOf: [{detectors: [private-key, jwt]}]}
+//!     action: {type: Deny, message: "Remove credentials from the prompt."}
+//! ```
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Metadata;
+use crate::query::{GapKind, Operation, Role};
+
+/// A policy: which queries to which workloads are let through, changed, alerted on, held or refused.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovalPolicy {
+    /// `countersign.dev/v1alpha1`.
+    pub api_version: String,
+    /// Name and namespace.
+    pub metadata: Metadata,
+    /// What is wanted.
+    pub spec: ApprovalPolicySpec,
+}
+
+/// What a policy wants.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovalPolicySpec {
+    /// Which enrolled workloads; empty for all. Stand-alone gates match it against `--labels`.
+    #[serde(default)]
+    pub selector: LabelSelector,
+    /// `Enforce`, or `Audit` to record without interfering.
+    #[serde(default)]
+    pub mode: Mode,
+    /// What an error while judging counts as.
+    #[serde(default)]
+    pub on_error: Failure,
+    /// What happens when the record of a query cannot be written.
+    #[serde(default)]
+    pub on_audit_unavailable: Failure,
+    /// What the audit trail keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
+    /// How long a release carries later queries that repeat the approved text: `24h`. Default 0, not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry_for: Option<String>,
+    /// Administration and state routes to let pass: `POST /v1/load_lora_adapter`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_routes: Vec<String>,
+    /// What to do about input that cannot be judged as text; Deny where no policy says anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Coverage>,
+    /// The rules. All are judged; the most restrictive verdict wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// Labels that an object must carry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelSelector {
+    /// Every one of these labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub match_labels: BTreeMap<String, String>,
+    /// Every one of these requirements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_expressions: Vec<LabelRequirement>,
+}
+
+/// One requirement on a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelRequirement {
+    /// The label's key.
+    pub key: String,
+    /// How it is compared.
+    pub operator: LabelOperator,
+    /// What with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// How a label is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum LabelOperator {
+    /// One of the values.
+    In,
+    /// None of the values.
+    NotIn,
+    /// The label is there.
+    Exists,
+    /// The label is not there.
+    DoesNotExist,
+}
+
+/// Whether a policy interferes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Judge and act.
+    #[default]
+    Enforce,
+    /// Judge and record, never interfere.
+    Audit,
+}
+
+/// What a failure means for a query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Failure {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It passes, and its record says `allowed-by-failure`.
+    Allow,
+}
+
+/// What the audit trail keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Audit {
+    /// How much of a query.
+    pub content: ContentKept,
+}
+
+/// How much of a query is kept. Of several policies the least wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ContentKept {
+    /// Nothing of its text.
+    None,
+    /// Digests: the default.
+    Digest,
+    /// The text with every finding masked.
+    Masked,
+    /// All of it.
+    Full,
+}
+
+/// What to do about input that cannot be judged as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Coverage {
+    /// Unique among the policy's rules and coverage entries.
+    pub name: String,
+    /// Which kinds of input.
+    pub kinds: Vec<GapKind>,
+    /// Which places: `logit_bias`, `messages[*].content`; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
+    /// `Allow`, `Hold` or `Deny`.
+    pub action: Action,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rule {
+    /// Unique within the policy.
+    pub name: String,
+    /// What it looks at: `Query`. `Answer` is reserved.
+    #[serde(default)]
+    pub on: Subject,
+    /// Whose text its matchers look at; empty for everyone's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+    /// When it applies.
+    #[serde(rename = "match")]
+    pub matches: Match,
+    /// What it does then.
+    pub action: Action,
+    /// What an error while judging this rule counts as; the policy's `onError` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<Failure>,
+}
+
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Subject {
+    /// What is asked.
+    #[default]
+    Query,
+    /// What is answered.
+    Answer,
+}
+
+/// A condition: every field that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Match {
+    /// At least one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub any_of: Option<Vec<Match>>,
+    /// Every one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_of: Option<Vec<Match>>,
+    /// None of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_of: Option<Vec<Match>>,
+    /// Any of these words or phrases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keywords: Option<Keywords>,
+    /// Any of these regular expressions (RE2 syntax, ASCII classes).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<OneOrMany>,
+    /// Any of these detectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectors: Option<Vec<String>>,
+    /// A CEL expression that must be true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cel: Option<String>,
+    /// Text or estimated tokens over a size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+    /// More than a rate, per caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Any of these operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<Operation>>,
+    /// Any of these paths; `*` at the end as a wildcard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<String>>,
+    /// Any of these model names; `*` at the end as a wildcard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+}
+
+/// Words: a plain list, or a list with options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Keywords {
+    /// Words that must stand alone.
+    Plain(Vec<String>),
+    /// Words with options.
+    WithOptions(KeywordOptions),
+}
+
+/// Words with options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeywordOptions {
+    /// The words.
+    pub any: Vec<String>,
+    /// Whether a word must stand alone; default true.
+    #[serde(default = "yes")]
+    pub whole_words: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// One text or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+/// A size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Size {
+    /// More bytes of text than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_bytes_over: Option<u64>,
+    /// More estimated tokens than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_over: Option<u64>,
+}
+
+/// A rate per caller: exactly one of `queries` and `tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rate {
+    /// So many queries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queries: Option<u64>,
+    /// So many estimated tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// In this long: `1m`.
+    pub per: String,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Action {
+    /// Which action.
+    #[serde(rename = "type")]
+    pub kind: ActionKind,
+    /// `Deny`: what the client is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// `Hold`: the name of the approval chain, in the policy's own scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// `Alert`: which alert route; the default one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+}
+
+/// Which action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ActionKind {
+    /// Record only.
+    Allow,
+    /// Let through and raise an alert.
+    Alert,
+    /// Replace what matched.
+    Redact,
+    /// Hold until people have decided.
+    Hold,
+    /// Refuse.
+    Deny,
+}

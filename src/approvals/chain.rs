@@ -1,0 +1,52 @@
+//! Strict chains: what `compile` hands over. Durations are checked, names are unique, there is at least one stage.
+
+use std::time::Duration;
+
+use crate::rules::ChainRef;
+
+/// Who decides, stage by stage.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Chain {
+    /// Its name.
+    pub name: ChainRef,
+    /// A hold ends as expired after this long.
+    pub expires_after: Duration,
+    /// Whether the person who asked may not decide.
+    pub separation_of_duties: bool,
+    /// The stages, in order; never empty.
+    pub stages: Vec<Stage>,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stage {
+    /// Unique within the chain.
+    pub name: String,
+    /// Who may decide.
+    pub approvers: Vec<Approver>,
+    /// How many distinct people must.
+    pub quorum: Quorum,
+    /// After this long the fallback approvers may decide too.
+    pub escalate_after: Option<Duration>,
+    /// Who may decide after an escalation.
+    pub fallback: Vec<Approver>,
+}
+
+/// A person or a group of people.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approver {
+    /// Everyone in a group.
+    Group(String),
+    /// One person.
+    User(String),
+}
+
+/// How many distinct people a stage needs; denials are counted first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Quorum {
+    /// So many approvals pass the stage; at least 1.
+    pub approve: u32,
+    /// So many denials refuse; at least 1.
+    pub deny: u32,
+}

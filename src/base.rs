@@ -1,0 +1,15 @@
+//! What every room stands on: time, ids, digests, limits, and text that must not be printed.
+//!
+//! Knows nothing of queries, policies or HTTP. Guarantees that no clock is read but through
+//! [`Clock`], and that [`Content`] never shows what it holds.
+
+mod clock;
+mod content;
+mod digest;
+mod id;
+pub mod limits;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use content::Content;
+pub use digest::{Digest, DigestParse, Hasher};
+pub use id::{HoldId, IdParse, QueryId};

@@ -1,0 +1,1 @@
+//! Resources -> rule set and chains, with diagnostics that point at the field.

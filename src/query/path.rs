@@ -1,0 +1,91 @@
+//! Places as a tree of steps: a part costs four bytes of place, and a name is put together only when somebody reads it.
+
+use std::fmt::Write as _;
+
+/// Names a place within its query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place(u32);
+
+impl Place {
+    /// The body as a whole.
+    pub const ROOT: Self = Self(0);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Root,
+    Field(&'static str),
+    Key(Box<str>),
+    Index(u32),
+    Nested,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Paths(Vec<(Place, Step)>);
+
+impl Paths {
+    pub(super) fn new() -> Self {
+        Self(vec![(Place::ROOT, Step::Root)])
+    }
+
+    fn push(&mut self, parent: Place, step: Step) -> Place {
+        let place = Place(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        self.0.push((parent, step));
+        place
+    }
+
+    pub(super) fn field(&mut self, parent: Place, name: &'static str) -> Place {
+        self.push(parent, Step::Field(name))
+    }
+
+    pub(super) fn key(&mut self, parent: Place, name: &str) -> Place {
+        self.push(parent, Step::Key(name.into()))
+    }
+
+    pub(super) fn index(&mut self, parent: Place, index: usize) -> Place {
+        self.push(parent, Step::Index(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    pub(super) fn nested(&mut self, parent: Place) -> Place {
+        self.push(parent, Step::Nested)
+    }
+
+    pub(super) fn show(&self, place: Place) -> String {
+        let mut steps = Vec::new();
+        let mut at = place;
+        while let Some((parent, step)) = self.0.get(at.0 as usize) {
+            if matches!(step, Step::Root) {
+                break;
+            }
+            steps.push(step);
+            at = *parent;
+        }
+        let mut out = String::new();
+        for step in steps.iter().rev() {
+            match step {
+                Step::Root => {}
+                Step::Field(name) => dotted(&mut out, name),
+                Step::Key(name) if plain(name) => dotted(&mut out, name),
+                Step::Key(name) => {
+                    let _ = write!(out, "[{name:?}]");
+                }
+                Step::Index(index) => {
+                    let _ = write!(out, "[{index}]");
+                }
+                Step::Nested => out.push_str("(json)"),
+            }
+        }
+        if out.is_empty() { "body".to_owned() } else { out }
+    }
+}
+
+fn dotted(out: &mut String, name: &str) {
+    if !out.is_empty() {
+        out.push('.');
+    }
+    out.push_str(name);
+}
+
+fn plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}

@@ -1,0 +1,25 @@
+//! Rule set x query -> judgement.
+//!
+//! # Flow
+//! `compile` hands in [`Policy`] values; [`RuleSet::build`] makes one immutable, matched-in-one-pass set, named by its
+//! revision; [`judge`] reads a query against it and answers with a [`Judgement`].
+//!
+//! # Guarantees
+//! * All rules are judged; the most restrictive verdict wins; an error counts as the rule's `onError`.
+//! * Adding a rule never loosens a verdict.
+//! * A [`Clearance`] can be made here only, and owns the very bytes that may be forwarded.
+//! * No prompt makes matching slow: patterns run only where a literal of theirs was found, in bounded windows, and a
+//!   rule set whose worst case is over its budget is refused by [`RuleSet::build`].
+//!
+//! Knows nothing of Kubernetes, YAML, HTTP or where time comes from.
+
+mod judge;
+mod judgement;
+mod policy;
+
+pub use judge::{BuildFailure, Caller, Context, Posture, Rates, RuleSet, Workload, judge, observe, pass};
+pub use judgement::{Basis, Clearance, Denial, DenialCode, Finding, Held, Judgement, Ruling, Verdict};
+pub use policy::{
+    Action, CelExpr, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, OnError, Policy,
+    PolicyRef, Rate, RateUnit, Retention, Rule, Subject, TextMatch,
+};

@@ -1,0 +1,200 @@
+//! What the engine says of a query, and the proofs that only it can hand out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{ChainRef, PolicyRef, Retention};
+use crate::base::Digest;
+use crate::query::{PartId, Query};
+
+/// What the engine says, least restrictive first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Verdict {
+    /// Let through.
+    Allow,
+    /// Let through and tell somebody.
+    Alert,
+    /// Let through with parts replaced.
+    Redact,
+    /// Ask people first.
+    Hold,
+    /// Refuse.
+    Deny,
+}
+
+/// One match of one rule.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Whose rule.
+    pub policy: Arc<PolicyRef>,
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// What the rule wants.
+    pub verdict: Verdict,
+    /// Whether the policy is in Audit mode: recorded, without effect.
+    pub audit_only: bool,
+    /// What matched: `keyword`, `regex`, a detector's name, `cel`, `size`, `rate`, `coverage`, `error`.
+    pub matcher: Arc<str>,
+    /// Where, for text: the part and the bytes of its text.
+    pub at: Vec<(PartId, std::ops::Range<usize>)>,
+    /// The place as people write it, or what was measured.
+    pub place: String,
+}
+
+/// Why a clearance was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// No rule objects.
+    Allowed,
+    /// Rules asked for redaction only, and it was done.
+    Redacted,
+    /// A failure switch says to let it through.
+    AllowedByFailure,
+    /// Posture `Observe`: it would have been refused, held or changed.
+    WouldRefuse,
+    /// An earlier release carries it.
+    Carried,
+    /// A route without a query.
+    Passed,
+}
+
+/// Proof that the engine lets these bytes through. Made in this room only.
+#[derive(Debug)]
+pub struct Clearance {
+    pub(super) body: Bytes,
+    pub(super) digest: Digest,
+    pub(super) revision: Digest,
+    pub(super) basis: Basis,
+}
+
+impl Clearance {
+    /// The bytes that may be forwarded.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// SHA-256 of those bytes.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The rule set in force.
+    #[must_use]
+    pub const fn revision(&self) -> Digest {
+        self.revision
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn basis(&self) -> Basis {
+        self.basis
+    }
+}
+
+/// A query that needs people. Made in this room only; `approvals` turns it into a release or never does.
+#[derive(Debug)]
+pub struct Held {
+    pub(super) query: Query,
+    /// As it would be forwarded, redactions applied.
+    pub(super) body: Bytes,
+    pub(super) digest: Digest,
+    pub(super) revision: Digest,
+    pub(super) chains: Vec<ChainRef>,
+}
+
+impl Held {
+    /// The query as it was judged.
+    #[must_use]
+    pub const fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The bytes that a release would forward.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// SHA-256 of those bytes.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The rule set in force.
+    #[must_use]
+    pub const fn revision(&self) -> Digest {
+        self.revision
+    }
+
+    /// Every chain that must be satisfied, distinct, in order of name.
+    #[must_use]
+    pub fn chains(&self) -> &[ChainRef] {
+        &self.chains
+    }
+}
+
+/// Why a query is refused, in a word that never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenialCode {
+    /// A rule says so.
+    PolicyDenied,
+    /// Something in the body cannot be judged and no policy allows it.
+    NotCovered,
+    /// No policy applies to the workload.
+    NoPolicy,
+    /// Judging failed.
+    JudgingFailed,
+    /// A redaction could not be applied.
+    RedactionFailed,
+}
+
+/// A refusal.
+#[derive(Debug, Clone)]
+pub struct Denial {
+    /// The word.
+    pub code: DenialCode,
+    /// What the client is told: the policy's message, or our own; never a pattern.
+    pub message: String,
+    /// Whose rule, if a rule's.
+    pub policy: Option<Arc<PolicyRef>>,
+    /// The rule's name.
+    pub rule: Option<Arc<str>>,
+}
+
+/// What is to happen.
+#[derive(Debug)]
+pub enum Ruling {
+    /// Forward.
+    Clear(Clearance),
+    /// Ask people.
+    Hold(Box<Held>),
+    /// Refuse.
+    Deny(Denial),
+}
+
+/// The engine's answer.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The verdict in force (policies in Audit mode left out).
+    pub verdict: Verdict,
+    /// What would have been the verdict with every policy enforced and no posture; for the record.
+    pub verdict_if_enforced: Verdict,
+    /// Everything that matched, most restrictive first, at most `FINDINGS_MAX`.
+    pub findings: Vec<Finding>,
+    /// Alert routes to tell, with the index of the finding.
+    pub alerts: Vec<(Option<String>, usize)>,
+    /// The rule set in force.
+    pub revision: Digest,
+    /// What to keep of the query.
+    pub retention: Retention,
+    /// The query, when it is not inside the ruling: for the record and for explanations.
+    pub query: Option<Query>,
+    /// What is to happen.
+    pub ruling: Ruling,
+}

@@ -1,0 +1,62 @@
+//! What the gate needs from whoever runs it: people, a record, somebody to alert.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::approvals::{Ask, Phase, Release};
+use crate::audit::Event;
+use crate::base::{Digest, HoldId, QueryId};
+use crate::rules::{Finding, Held};
+
+/// A boxed future that may move between threads.
+pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a hold cannot be opened, followed or claimed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HoldFailure {
+    /// The store of holds does not answer.
+    #[error("the store of held queries is unavailable")]
+    Unavailable,
+    /// Too many holds are pending, here or for this caller.
+    #[error("too many queries are waiting for approval")]
+    Overloaded,
+    /// A chain that the rule set names is not known.
+    #[error("approval chain `{0}` does not exist")]
+    UnknownChain(String),
+    /// There is no such hold.
+    #[error("there is no hold `{0}`")]
+    Unknown(HoldId),
+    /// The hold is not approved, is for other bytes, or was used up.
+    #[error("hold `{0}` does not release this query")]
+    NotReleased(HoldId),
+}
+
+/// Where people are asked.
+pub trait Holds: Send + Sync {
+    /// Opens a hold, or joins the pending one (or the approved one that may still be claimed) with the same join key;
+    /// answers with the id that counts.
+    fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>>;
+    /// Waits until the hold is settled; may be dropped at any time.
+    fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>>;
+    /// Takes the release of an approved hold; its use is persisted before this returns.
+    fn claim(&self, id: HoldId, held: Held, join: Digest) -> Wait<'_, Result<Release, HoldFailure>>;
+    /// The answer to a released query was delivered whole: it cannot be claimed again.
+    fn delivered(&self, id: HoldId) -> Wait<'_, Result<(), HoldFailure>>;
+}
+
+/// Why an entry could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the audit record cannot be written")]
+pub struct RecordFailure;
+
+/// Where the record is kept.
+pub trait Recorder: Send + Sync {
+    /// Appends an entry; when this returns the entry is in the operating system's hands.
+    fn append(&self, event: Event) -> Result<(), RecordFailure>;
+}
+
+/// Who is told when a rule raises an alert. Never blocks; what cannot be queued is counted and logged.
+pub trait Alerts: Send + Sync {
+    /// Raises an alert.
+    fn raise(&self, query: QueryId, route: Option<&str>, finding: &Finding);
+}

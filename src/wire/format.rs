@@ -1,0 +1,63 @@
+//! The wire formats the gate can read.
+
+/// A wire format: which description a body is read by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// `POST /v1/chat/completions`.
+    OpenaiChat,
+    /// `POST /v1/completions`.
+    OpenaiCompletions,
+    /// `POST /v1/responses`.
+    OpenaiResponses,
+    /// `POST /v1/embeddings`.
+    OpenaiEmbeddings,
+    /// `POST /v1/moderations`.
+    OpenaiModerations,
+    /// `POST /v1/messages`.
+    AnthropicMessages,
+    /// `POST /v1/messages/count_tokens`.
+    AnthropicCountTokens,
+    /// `POST /api/chat`.
+    OllamaChat,
+    /// `POST /api/generate`.
+    OllamaGenerate,
+    /// `POST /api/embed` and `/api/embeddings`.
+    OllamaEmbed,
+    /// `POST /completion` of llama.cpp.
+    LlamacppCompletion,
+    /// `POST /infill`.
+    LlamacppInfill,
+    /// `POST /embedding` of llama.cpp.
+    LlamacppEmbedding,
+    /// `POST /tokenize`, `/detokenize` of llama.cpp.
+    LlamacppTokenize,
+    /// `POST /apply-template` of llama.cpp.
+    LlamacppTemplate,
+    /// `POST /`, `/generate`, `/generate_stream` of TGI.
+    TgiGenerate,
+    /// `POST /tokenize` and `/chat_tokenize` of TGI.
+    TgiTokenize,
+    /// `POST|PUT /generate` of SGLang.
+    SglangGenerate,
+    /// `POST /encode`, `/classify` of SGLang.
+    SglangEncode,
+    /// `POST /v2/models/{m}/infer`.
+    KserveInfer,
+    /// `POST /v1/models/{m}:predict`.
+    KservePredict,
+    /// `POST /v2/models/{m}/generate` of Triton.
+    TritonGenerate,
+    /// `POST /pooling` of vLLM (also `/classify`, `/v2/embed`).
+    VllmPooling,
+    /// `POST /score`.
+    VllmScore,
+    /// `POST /rerank`.
+    VllmRerank,
+    /// `POST /tokenize`, `/detokenize` of vLLM.
+    VllmTokenize,
+    /// `POST /inference/v1/generate` of vLLM: token ids.
+    VllmGenerate,
+    /// `POST /invocations`: whichever of the server's formats the body is.
+    Invocations,
+}
