@@ -22,8 +22,9 @@ pub(super) fn number(name: &str) -> Option<u32> {
         return Some(0);
     }
     let digits = name.strip_prefix("audit-")?.strip_suffix(".jsonl")?;
+    let plain = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit());
     let number = digits.parse().ok().filter(|n| (1..=NUMBER_MAX).contains(n))?;
-    (digits.len() == 6).then_some(number)
+    plain.then_some(number)
 }
 
 /// All numbers in the folder, in order.
@@ -78,7 +79,8 @@ mod tests {
     fn only_names_of_the_log_are_numbers() {
         assert_eq!(number("audit.jsonl"), Some(0));
         assert_eq!(number("audit-000012.jsonl"), Some(12));
-        for other in ["audit-000000.jsonl", "audit-12.jsonl", "audit.jsonl.torn-1", "audit.lock", "audit-+00012.jsonl"] {
+        for other in ["audit-000000.jsonl", "audit-12.jsonl", "audit.jsonl.torn-1", "audit.lock", "audit-+00012.jsonl"]
+        {
             assert_eq!(number(other), None, "{other}");
         }
         assert_eq!(path(Path::new("d"), 12), Path::new("d/audit-000012.jsonl"));

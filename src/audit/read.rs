@@ -122,7 +122,8 @@ impl Reader {
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = self.read_line(&mut line).map_err(|source| ReadFailure::Io { path: self.dir.clone(), source })?;
+            let read =
+                self.read_line(&mut line).map_err(|source| ReadFailure::Io { path: self.dir.clone(), source })?;
             if read == Line::Whole {
                 let path = || files::path(&self.dir, self.number);
                 return serde_json::from_slice(&line)
