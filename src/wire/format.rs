@@ -3,8 +3,12 @@
 pub(in crate::wire) mod openai_chat;
 pub(in crate::wire) mod openai_completions;
 pub(in crate::wire) mod openai_embeddings;
+mod openai_message;
 pub(in crate::wire) mod openai_moderations;
 pub(in crate::wire) mod openai_responses;
+mod openai_tools;
+mod responses_item;
+mod responses_tool;
 mod sampling;
 
 /// A wire format: which description a body is read by.
