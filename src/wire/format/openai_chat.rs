@@ -16,7 +16,8 @@ use crate::query::{Operation, Role};
 pub(in crate::wire) static DESCRIPTION: Description =
     Description { operation: Operation::Chat, stream: Stream::Off, root: Shape::Object(&ROOT) };
 
-static ROOT: Object =
+/// The body.
+pub(super) static ROOT: Object =
     Object::new(&[&[required("messages", List(&Shape::Message(&MESSAGE)))], COMMON, OWN, VLLM, SGLANG, LLAMACPP]);
 
 static OWN: &[Field] = &[
@@ -64,7 +65,8 @@ static OWN: &[Field] = &[
     field("thinking", Free),
 ];
 
-static MESSAGE: Message = Message { roles: ROLES, absent: None, object: &MESSAGE_FIELDS };
+/// One message of a chat.
+pub(super) static MESSAGE: Message = Message { roles: ROLES, absent: None, object: &MESSAGE_FIELDS };
 
 /// The closed set of roles; vLLM would take any string.
 pub(super) static ROLES: &[(&str, Role)] = &[
@@ -96,7 +98,8 @@ static MESSAGE_FIELDS: Object = Object::new(&[&[
 
 const CONTENT: Shape = OneOf(&[Text, List(&OneOf(&[Text, Shape::Tagged(&PART)])), Shape::Tagged(&PART)]);
 
-static PART: Tagged = Tagged {
+/// One piece of a message's content.
+pub(super) static PART: Tagged = Tagged {
     key: "type",
     cases: &[
         ("text", Shape::Object(&TEXT_PART)),
@@ -177,7 +180,7 @@ static CUSTOM_CALL: Object =
 static CUSTOM_INPUT: Object = Object::new(&[&[field("name", Text), field("input", Text)]]);
 
 /// A tool that is offered.
-const TOOL: Shape = As(Role::ToolDefinition, &Shape::Tagged(&TOOL_KINDS));
+pub(super) const TOOL: Shape = As(Role::ToolDefinition, &Shape::Tagged(&TOOL_KINDS));
 static TOOL_KINDS: Tagged = Tagged {
     key: "type",
     cases: &[("function", Shape::Object(&FUNCTION_TOOL)), ("custom", Shape::Object(&CUSTOM_TOOL))],
