@@ -13,13 +13,14 @@ pub fn decode(format: Format, body: Bytes) -> Result<Query, DecodeError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(DecodeError::Limit { what: "bytes", limit: BODY_BYTES_MAX });
     }
-    let text = std::str::from_utf8(&body).map_err(|e| DecodeError::Utf8 { at: e.valid_up_to() })?;
+    let bytes = body.clone();
+    let text = std::str::from_utf8(&bytes).map_err(|e| DecodeError::Utf8 { at: e.valid_up_to() })?;
     let tape = json::read(text, JSON_VALUES_MAX).map_err(|fault| refused(fault, text))?;
     let description = match reading(format) {
         Reading::By(description) => description,
         Reading::ByKey(readings) => by_key(readings, &tape)?,
     };
-    let mut builder = Builder::new(body.clone(), description.operation);
+    let mut builder = Builder::new(body, description.operation);
     shape::walk(description, &tape, &mut builder)?;
     Ok(builder.finish())
 }

@@ -4,8 +4,8 @@
 //! `entrypoints/anthropic/protocol.py`. vLLM takes the roles `ctx` and `msg` for the person's; they are unknown here.
 
 use super::super::shape::Shape::{
-    As, Bool, Both, Free, Gap, List, Media, Model, Number, Object as Obj, OneOf, OneWordOf, Opaque, Tagged as Kinds, Text,
-    TokensMax, ToolName, Word,
+    As, Bool, Both, Free, Gap, List, Media, Model, Number, Object as Obj, OneOf, OneWordOf, Opaque, Tagged as Kinds,
+    Text, TokensMax, ToolName, Word,
 };
 use super::super::shape::{Description, Field, Message, Object, Shape, Stream, Tagged, field, required};
 use super::sampling::{FILE, TEXTS, WORDS};
@@ -61,11 +61,8 @@ static THINKING: Object = Object::new(&[&[
     field("budget_tokens", Number),
     field("display", Word),
 ]]);
-static OUTPUT_CONFIG: Object = Object::new(&[&[
-    field("effort", Word),
-    field("format", Obj(&OUTPUT_FORMAT)),
-    field("task_budget", Free),
-]]);
+static OUTPUT_CONFIG: Object =
+    Object::new(&[&[field("effort", Word), field("format", Obj(&OUTPUT_FORMAT)), field("task_budget", Free)]]);
 static OUTPUT_FORMAT: Object =
     Object::new(&[&[field("type", OneWordOf(&["json_schema"])), field("schema", As(Role::ToolDefinition, &Free))]]);
 static TOOL_CHOICE: Object = Object::new(&[&[
@@ -170,12 +167,8 @@ static TOOL_USE: Object = Object::new(&[&[
     CACHED,
 ]]);
 static CALLER: Object = Object::new(&[&[field("type", Word), field("tool_id", Word)]]);
-static TOOL_RESULT: Object = Object::new(&[&[
-    field("tool_use_id", Word),
-    field("content", OneOf(&CONTENT)),
-    field("is_error", Bool),
-    CACHED,
-]]);
+static TOOL_RESULT: Object =
+    Object::new(&[&[field("tool_use_id", Word), field("content", OneOf(&CONTENT)), field("is_error", Bool), CACHED]]);
 static TOOL_REFERENCE: Object = Object::new(&[&[field("tool_name", Word), CACHED]]);
 static SERVER_RESULT: Object =
     Object::new(&[&[field("tool_use_id", Word), field("content", Free), field("caller", Obj(&CALLER)), CACHED]]);
@@ -232,11 +225,7 @@ static TOOL: &[Field] = &[
 ];
 static CUSTOM_TOOL: Object = Object::new(&[
     TOOL,
-    &[
-        field("description", Text),
-        field("input_schema", Free),
-        field("eager_input_streaming", Bool),
-    ],
+    &[field("description", Text), field("input_schema", Free), field("eager_input_streaming", Bool)],
 ]);
 static BUILT_IN: Object = Object::new(&[
     TOOL,

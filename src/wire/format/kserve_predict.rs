@@ -24,7 +24,5 @@ static ROOT: Object = Object::new(&[&[
 
 static VALUE: Shape = OneOf(&[Text, Obj(&INSTANCE), List(&ELEMENT), Number, Bool, Null]);
 static ELEMENT: Shape = OneOf(&[Text, Obj(&INSTANCE), List(&ELEMENT), Bool, Null, Opaque(TokenIds)]);
-static INSTANCE: Object = Object::open(
-    &[&[field("b64", FILE)]],
-    OneOf(&[Text, Obj(&INSTANCE), List(&ELEMENT), Number, Bool, Null]),
-);
+static INSTANCE: Object =
+    Object::open(&[&[field("b64", FILE)]], OneOf(&[Text, Obj(&INSTANCE), List(&ELEMENT), Number, Bool, Null]));

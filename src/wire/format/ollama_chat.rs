@@ -17,7 +17,10 @@ pub(in crate::wire) static DESCRIPTION: Description =
 
 static ROOT: Object = Object::new(&[
     SETTINGS,
-    &[required("messages", List(&Shape::Message(&MESSAGE))), field("tools", List(&As(Role::ToolDefinition, &Obj(&TOOL))))],
+    &[
+        required("messages", List(&Shape::Message(&MESSAGE))),
+        field("tools", List(&As(Role::ToolDefinition, &Obj(&TOOL)))),
+    ],
 ]);
 
 /// What chat and generate share.
@@ -79,12 +82,7 @@ pub(super) static OPTIONS: Object = Object::new(&[&[
 ]]);
 
 static MESSAGE: Message = Message {
-    roles: &[
-        ("system", Role::System),
-        ("user", Role::User),
-        ("assistant", Role::Assistant),
-        ("tool", Role::Tool),
-    ],
+    roles: &[("system", Role::System), ("user", Role::User), ("assistant", Role::Assistant), ("tool", Role::Tool)],
     absent: None,
     object: &MESSAGE_FIELDS,
 };

@@ -3,8 +3,8 @@
 //! Sources: SGLang `managers/io_struct.py` (GenerateReqInput), `sampling/sampling_params.py`.
 
 use super::super::shape::Shape::{
-    Adapter, As, Bool, Both, Choices, Encoded, Gap, GapWhenFalse, GapWhenTrue, List, Media, Number, Object as Obj, OneOf,
-    Opaque, Text, TokensMax, Word,
+    Adapter, As, Bool, Both, Choices, Encoded, Gap, GapWhenFalse, GapWhenTrue, List, Media, Number, Object as Obj,
+    OneOf, Opaque, Text, TokensMax, Word,
 };
 use super::super::shape::{Description, Field, Object, Shape, Stream, field};
 use super::sampling::{NUMBERS, TEXTS, WORDS};

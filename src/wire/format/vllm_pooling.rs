@@ -3,14 +3,12 @@
 //! Sources: vLLM `entrypoints/pooling/{base,pooling,classify,embed}/protocol.py` (the Cohere form of `/v2/embed` too);
 //! SGLang `entrypoints/openai/protocol.py` (ClassifyRequest).
 
-use super::super::shape::Shape::{
-    As, Bool, Both, Gap, List, Media, Message as Msg, Model, Number, Object as Obj, OneOf, Opaque, Tagged as Kinds, Text,
-    Word,
-};
-use super::super::shape::{Description, Field, Object, Shape, Stream, field};
-use super::openai_chat::{MESSAGE, PART};
+use super::super::shape::Shape::{As, Gap, List, Media, Number, Object as Obj, OneOf, Tagged as Kinds, Text, Word};
+use super::super::shape::{Description, Object, Stream, field};
+use super::openai_embeddings::{INPUT, POOLING};
+use super::openai_message::PART;
 use super::sampling::{TEXTS, WORDS};
-use crate::query::GapKind::{Image, State, Steering, Template, TokenIds, UnknownType};
+use crate::query::GapKind::{Image, UnknownType};
 use crate::query::{Operation, Role};
 
 /// How a body is read.
@@ -19,23 +17,13 @@ pub(in crate::wire) static DESCRIPTION: Description =
 
 static ROOT: Object = Object::new(&[
     POOLING,
-    RENDERING,
     &[
-        field("input", As(Role::Document, &PROMPT)),
-        field("messages", List(&Msg(&MESSAGE))),
+        field("input", As(Role::Document, &INPUT)),
         field("task", Word),
         field("encoding_format", Word),
-        field("embed_dtype", Word),
-        field("endianness", Word),
         field("dimensions", Number),
-        field("normalize", Bool),
-        field("softmax", Bool),
-        field("activation", Bool),
-        field("use_activation", Bool),
         // What a plug-in of the installation reads.
         field("data", As(Role::Document, &Gap(UnknownType))),
-        // SGLang
-        field("rid", Both(Steering, &Word)),
         // Cohere's form
         field("texts", As(Role::Document, &TEXTS)),
         field("images", List(&Media(Image))),
@@ -48,30 +36,3 @@ static ROOT: Object = Object::new(&[
     ],
 ]);
 static MIXED: Object = Object::new(&[&[field("content", OneOf(&[Text, List(&Kinds(&PART))]))]]);
-
-/// One text or several, or token ids in their place.
-pub(super) const PROMPT: Shape = OneOf(&[Text, List(&OneOf(&[Text, List(&ID), Opaque(TokenIds)])), Opaque(TokenIds)]);
-static ID: Shape = Opaque(TokenIds);
-
-/// What every pooling route takes.
-pub(super) static POOLING: &[Field] = &[
-    field("model", Model),
-    field("user", Word),
-    field("truncate_prompt_tokens", Number),
-    field("truncation_side", Word),
-    field("padding", Word),
-    field("request_id", Both(Steering, &Word)),
-    field("priority", Both(Steering, &Number)),
-    field("cache_salt", Both(State, &Word)),
-    field("mm_processor_kwargs", Gap(Template)),
-];
-
-/// How a chat becomes a prompt.
-pub(super) static RENDERING: &[Field] = &[
-    field("add_special_tokens", Bool),
-    field("add_generation_prompt", Bool),
-    field("continue_final_message", Bool),
-    field("chat_template", As(Role::Template, &Gap(Template))),
-    field("chat_template_kwargs", As(Role::Template, &Gap(Template))),
-    field("media_io_kwargs", Gap(Template)),
-];

@@ -3,12 +3,11 @@
 //! Sources: vLLM `entrypoints/pooling/scoring/protocol.py` (RerankRequest); SGLang `entrypoints/openai/protocol.py`
 //! (V1RerankReqInput); llama.cpp `tools/server/README.md` (POST /reranking); Jina's and Cohere's references.
 
-use super::super::shape::Shape::{As, Bool, Both, Number, Object as Obj, Text, Word};
+use super::super::shape::Shape::{As, Bool, Number, Object as Obj, Text};
 use super::super::shape::{Description, Object, Stream, field, required};
+use super::openai_embeddings::POOLING;
 use super::sampling::{TEXTS, WORDS};
-use super::vllm_pooling::{POOLING, RENDERING};
 use super::vllm_score::INPUTS;
-use crate::query::GapKind::Steering;
 use crate::query::{Operation, Role};
 
 /// How a body is read.
@@ -17,7 +16,6 @@ pub(in crate::wire) static DESCRIPTION: Description =
 
 static ROOT: Object = Object::new(&[
     POOLING,
-    RENDERING,
     &[
         required("query", As(Role::User, &INPUTS)),
         field("documents", As(Role::Document, &INPUTS)),
@@ -31,8 +29,5 @@ static ROOT: Object = Object::new(&[
         field("rank_fields", WORDS),
         field("return_documents", Bool),
         field("return_text", Bool),
-        field("activation", Bool),
-        field("use_activation", Bool),
-        field("rid", Both(Steering, &Word)),
     ],
 ]);

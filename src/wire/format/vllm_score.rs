@@ -4,9 +4,9 @@
 
 use super::super::shape::Shape::{As, Bool, List, Object as Obj, OneOf, Opaque, Tagged as Kinds, Text};
 use super::super::shape::{Description, Object, Shape, Stream, field};
-use super::openai_chat::PART;
+use super::openai_embeddings::POOLING;
+use super::openai_message::PART;
 use super::sampling::NUMBERS;
-use super::vllm_pooling::{POOLING, RENDERING};
 use crate::query::GapKind::TokenIds;
 use crate::query::{Operation, Role};
 
@@ -16,7 +16,6 @@ pub(in crate::wire) static DESCRIPTION: Description =
 
 static ROOT: Object = Object::new(&[
     POOLING,
-    RENDERING,
     &[
         field("text_1", As(Role::User, &INPUTS)),
         field("text_2", As(Role::Document, &INPUTS)),
@@ -26,8 +25,6 @@ static ROOT: Object = Object::new(&[
         field("queries", As(Role::User, &INPUTS)),
         field("documents", As(Role::Document, &INPUTS)),
         field("items", As(Role::Document, &INPUTS)),
-        field("activation", Bool),
-        field("use_activation", Bool),
         field("label_token_ids", NUMBERS),
         field("apply_softmax", Bool),
         field("item_first", Bool),

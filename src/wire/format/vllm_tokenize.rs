@@ -4,9 +4,9 @@
 
 use super::super::shape::Shape::{As, Bool, Gap, List, Message as Msg, Model, Object as Obj, Opaque};
 use super::super::shape::{Description, Object, Stream, field};
-use super::openai_chat::{MESSAGE, TOOL};
+use super::openai_message::MESSAGE;
+use super::openai_tools::TOOL;
 use super::sampling::TEXTS;
-use super::vllm_pooling::RENDERING;
 use crate::query::GapKind::{Template, TokenIds};
 use crate::query::{Operation, Role};
 
@@ -15,7 +15,14 @@ pub(in crate::wire) static DESCRIPTION: Description =
     Description { operation: Operation::Tokenize, stream: Stream::Off, root: Obj(&ROOT) };
 
 static ROOT: Object = Object::new(&[
-    RENDERING,
+    &[
+        field("add_special_tokens", Bool),
+        field("add_generation_prompt", Bool),
+        field("continue_final_message", Bool),
+        field("chat_template", As(Role::Template, &Gap(Template))),
+        field("chat_template_kwargs", As(Role::Template, &Gap(Template))),
+        field("media_io_kwargs", Gap(Template)),
+    ],
     &[
         field("model", Model),
         field("prompt", As(Role::User, &TEXTS)),
