@@ -18,7 +18,8 @@ use crate::query::{Operation, Role};
 pub(in crate::wire) static DESCRIPTION: Description =
     Description { operation: Operation::Chat, stream: Stream::Off, root: Shape::Object(&ROOT) };
 
-static ROOT: Object = Object::new(&[&[required("messages", MESSAGES)], COMMON, OWN, VLLM, SGLANG, LLAMACPP]);
+/// The body; routes that render a chat without answering it take it too.
+pub(super) static ROOT: Object = Object::new(&[&[required("messages", MESSAGES)], COMMON, OWN, VLLM, SGLANG, LLAMACPP]);
 
 static OWN: &[Field] = &[
     field("max_completion_tokens", TokensMax),
