@@ -1,1 +1,3 @@
 //! standalone
+
+pub mod alerts;
