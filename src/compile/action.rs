@@ -84,8 +84,7 @@ fn belongs(action: &loose::Action, path: &FieldPath, report: &mut Report<'_>) {
         }
     }
     if action.route.as_ref().is_some_and(|r| !super::names::is_label(r)) {
-        report
-            .error(&path.field("route"), "an alert route's name has lower-case letters, digits and `-`, at most 63");
+        report.error(&path.field("route"), "an alert route's name has lower-case letters, digits and `-`, at most 63");
     }
 }
 
@@ -100,12 +99,7 @@ fn message(action: &loose::Action, path: &FieldPath, report: &mut Report<'_>) ->
     Some(text.trim_end().to_owned())
 }
 
-fn chain(
-    action: &loose::Action,
-    path: &FieldPath,
-    scope: &Scope<'_>,
-    report: &mut Report<'_>,
-) -> Option<ChainRef> {
+fn chain(action: &loose::Action, path: &FieldPath, scope: &Scope<'_>, report: &mut Report<'_>) -> Option<ChainRef> {
     let kind = scope.chain_kind();
     let Some(name) = &action.chain else {
         report.error(path, "`Hold` needs a `chain`").help(format!("name an {kind}: who is to decide?"));
@@ -137,6 +131,8 @@ fn elsewhere(name: &str, scope: &Scope<'_>) -> Option<String> {
             format!("`{name}` is in namespace `{namespace}`; cluster policies use ClusterApprovalChains only")
         }
         (Some(namespace), Some(_)) => format!("`{name}` is in namespace `{namespace}`; a policy uses chains beside it"),
-        (None, _) => format!("`{name}` is a ClusterApprovalChain; this policy uses ApprovalChains of its namespace only"),
+        (None, _) => {
+            format!("`{name}` is a ClusterApprovalChain; this policy uses ApprovalChains of its namespace only")
+        }
     })
 }

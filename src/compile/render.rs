@@ -77,10 +77,21 @@ fn window(line: &str, caret: usize) -> (String, usize) {
 
 /// One character for each that a terminal would act on, so that columns stay.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c == '\t' { ' ' } else if hostile(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if hostile(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Control characters and those that turn the writing direction.
 fn hostile(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

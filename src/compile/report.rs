@@ -43,13 +43,7 @@ impl<'a> Report<'a> {
         self.add(Severity::Warning, &FieldPath::default(), message.into(), Some(at))
     }
 
-    fn add(
-        &mut self,
-        severity: Severity,
-        path: &FieldPath,
-        message: String,
-        at: Option<Location>,
-    ) -> &mut Diagnostic {
+    fn add(&mut self, severity: Severity, path: &FieldPath, message: String, at: Option<Location>) -> &mut Diagnostic {
         self.found.push(Diagnostic {
             severity,
             object: Some(self.title.clone()),
