@@ -16,6 +16,7 @@
 mod judge;
 mod judgement;
 mod policy;
+mod view;
 
 pub use judge::{BuildFailure, Caller, Context, Posture, Rates, RuleSet, Workload, judge, observe, pass};
 pub use judgement::{Basis, Clearance, Denial, DenialCode, Finding, Held, Judgement, Ruling, Verdict};
@@ -23,3 +24,4 @@ pub use policy::{
     Action, CelExpr, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, OnError, Policy,
     PolicyRef, Rate, RateUnit, Retention, Rule, Subject, TextMatch,
 };
+pub use view::{DecodeBudget, View, ViewKind, decoded, folded, foldings};

@@ -1,4 +1,11 @@
-//! The wire formats the gate can read.
+//! The wire formats the gate can read: their names, and one file each that writes down what stands where.
+
+pub(in crate::wire) mod openai_chat;
+pub(in crate::wire) mod openai_completions;
+pub(in crate::wire) mod openai_embeddings;
+pub(in crate::wire) mod openai_moderations;
+pub(in crate::wire) mod openai_responses;
+mod sampling;
 
 /// A wire format: which description a body is read by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
