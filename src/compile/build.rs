@@ -43,10 +43,10 @@ fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilat
     let mut found = Vec::new();
     let chains = chains(documents, &mut found);
     let prepared = policies(documents, &chains, workload, &mut found);
-    unused_chains(documents, &prepared, &mut found);
     if found.iter().any(|d| d.severity == Severity::Error) {
         return Err(worst_first(found));
     }
+    unused_chains(documents, &prepared, &mut found);
     let (applying, origins): (Vec<_>, Vec<_>) =
         prepared.into_iter().filter(|p| p.applies).map(|p| (p.strict, p.origin)).unzip();
     let count = applying.len();

@@ -174,6 +174,31 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn unfit(&self, wanted: &str) -> Misfit {
+        Misfit::new(format!("expected {wanted}, found {}", kind_of(self.0))).at(&self.0.span)
+    }
+
+    fn fit_count<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        let span = &self.0.span;
+        match &self.0.shape {
+            Shape::Plain(text) => match plain(text) {
+                Plain::Unsigned(value) => visitor.visit_u64(value).map_err(|e: Misfit| e.at(span)),
+                Plain::Doubtful(_) => {
+                    let help = "write it as a plain decimal number";
+                    Err(Misfit::new(format!("`{text}` is not read as a number")).help(help).at(span))
+                }
+                Plain::Signed(_) | Plain::Float(_) => {
+                    Err(Misfit::new("expected a whole number, not below zero").at(span))
+                }
+                Plain::Nothing | Plain::Bool(_) | Plain::Text(_) => Err(self.unfit("a whole number")),
+            },
+            Shape::Quoted(text) if text.parse::<u64>().is_ok() => {
+                Err(self.unfit("a whole number").help("write it without quotes"))
+            }
+            Shape::Quoted(_) | Shape::List(_) | Shape::Map(_) => Err(self.unfit("a whole number")),
+        }
+    }
+
     /// Text is wanted: what is not text in every reader's eyes gets a hint.
     fn fit_text<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.0.shape {
@@ -198,6 +223,22 @@ fn unquoted(text: &str, what: &str) -> Misfit {
 fn doubtful(text: &str, what: &str) -> Misfit {
     Misfit::new(format!("`{text}` without quotes is {what} for some readers, kubectl among them"))
         .help(format!("write it in quotes, \"{text}\", or as a plain decimal number, `true` or `false`"))
+}
+
+/// How this node is called where it does not fit.
+fn kind_of(node: &Node) -> &'static str {
+    match &node.shape {
+        Shape::Quoted(_) => "text",
+        Shape::Plain(text) => match plain(text) {
+            Plain::Nothing => "nothing",
+            Plain::Bool(_) => "a boolean",
+            Plain::Unsigned(_) | Plain::Signed(_) | Plain::Float(_) => "a number",
+            Plain::Text(_) => "text",
+            Plain::Doubtful(what) => what,
+        },
+        Shape::List(_) => "a list",
+        Shape::Map(_) => "a mapping",
+    }
 }
 
 impl<'de> de::Deserializer<'de> for Reader<'de> {
@@ -243,9 +284,51 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         visitor.visit_enum(text.into_deserializer()).map_err(|e: Misfit| e.at(span))
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.0.shape {
+            Shape::Map(_) => self.deserialize_any(visitor),
+            Shape::Plain(_) | Shape::Quoted(_) | Shape::List(_) => Err(self.unfit("a mapping")),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.0.shape {
+            Shape::List(_) => self.deserialize_any(visitor),
+            Shape::Map(_) => Err(self.unfit("a list")),
+            Shape::Plain(text) | Shape::Quoted(text) => {
+                let text = text.clone();
+                Err(self.unfit("a list").help(format!("write `[{text}]`")))
+            }
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.0.shape {
+            Shape::Plain(text) if matches!(plain(text), Plain::Bool(_)) => self.deserialize_any(visitor),
+            _ => Err(self.unfit("`true` or `false`")),
+        }
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.fit_count(visitor)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.fit_count(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        i8 i16 i32 i64 i128 u8 u16 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+        ignored_any
     }
 }
 

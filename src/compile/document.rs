@@ -105,6 +105,8 @@ fn find<'a>(root: &'a Node, path: &str) -> &'a Node {
     let mut at = root;
     for step in steps(path) {
         let next = match (&at.shape, step) {
+            // The one field with two spellings.
+            (Shape::Map(_), Step::Field("subject")) => at.get("subject").or_else(|| at.get("on")),
             (Shape::Map(_), Step::Field(name)) => at.get(name),
             (Shape::List(items), Step::Index(index)) => items.get(index),
             // One text where a list may stand counts as its only element.

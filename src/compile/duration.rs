@@ -62,7 +62,7 @@ fn term(text: &str) -> Result<(Duration, &str), DurationFlaw> {
         "m" => 60_000_000_000,
         "h" => 3_600_000_000_000,
         "" => return Err(DurationFlaw::Unit),
-        other => return Err(DurationFlaw::UnknownUnit(other.chars().take(12).collect())),
+        other => return Err(DurationFlaw::UnknownUnit(other.trim().chars().take(12).collect())),
     };
     Ok((scaled(number, nanos).ok_or(DurationFlaw::Range)?, after))
 }
