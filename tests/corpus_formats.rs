@@ -3,6 +3,8 @@
 //! `accept/<format>/NAME.json` decodes; `NAME.gaps` beside it lists the gaps, one `Kind place` a line, none without the
 //! file. `reject/<format>/NAME.json` does not decode; `NAME.error` holds the message.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -74,6 +74,7 @@ impl Walk<'_, '_> {
                 return self.shape(inner, spot);
             }
             Shape::Gap(kind) => self.strange(kind, spot),
+            Shape::GapUnlessEmpty(kind) if !self.is_empty(spot.at) => self.strange(kind, spot),
             Shape::Free | Shape::GapUnlessEmpty(_) => self.free(spot),
             Shape::Opaque(kind) => self.opaque(kind, spot),
             Shape::Encoded => self.encoded(spot),
