@@ -10,6 +10,8 @@
 mod console;
 mod lint;
 mod policies;
+mod test;
+mod trial;
 
 pub use console::{Console, Exit, Output};
 
@@ -43,12 +45,14 @@ enum Colour {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Lint(lint::Arguments),
+    Test(test::Arguments),
 }
 
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
             Self::Lint(arguments) => lint::run(&arguments, console),
+            Self::Test(arguments) => test::run(&arguments, console),
         }
     }
 }
