@@ -78,12 +78,17 @@ enum Surroundings {
 
 impl Plan {
     fn of(query: &Query, findings: &[Finding], mask: Retention) -> Self {
+        let outer = query.parts().iter().filter_map(|part| match part.origin {
+            Origin::Nested { outer, .. } => Some(outer),
+            Origin::Body(_) => None,
+        });
+        let outer: BTreeSet<PartId> = outer.collect();
         let mut matches: BTreeMap<PartId, Vec<Match>> = BTreeMap::new();
         for finding in findings {
             let redacted = finding.verdict == Verdict::Redact && !finding.audit_only;
-            let masked = mask != Retention::Full || redacted;
             let holds = finding.verdict == Verdict::Hold && !finding.audit_only;
             for (id, range) in &finding.at {
+                let masked = mask != Retention::Full || redacted || outer.contains(id);
                 let name = finding.matcher.to_string();
                 matches.entry(*id).or_default().push(Match { range: range.clone(), name, holds, masked });
             }
@@ -91,14 +96,10 @@ impl Plan {
         for list in matches.values_mut() {
             *list = merged(std::mem::take(list));
         }
-        let outer = query.parts().iter().filter_map(|part| match part.origin {
-            Origin::Nested { outer, .. } => Some(outer),
-            Origin::Body(_) => None,
-        });
         // Past the cap there are findings nobody listed, and their text must not show as mere surroundings.
         let hide = mask == Retention::None || findings.len() >= limits::FINDINGS_MAX;
         let surroundings = if hide { Surroundings::Hide } else { Surroundings::Show };
-        Self { matches, outer: outer.collect(), surroundings }
+        Self { matches, outer, surroundings }
     }
 
     /// What is shown of each part: those that caused the hold first, then in the order of the query.

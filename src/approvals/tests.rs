@@ -328,6 +328,35 @@ fn the_view_digest_depends_on_what_is_decided_and_not_on_votes() {
     assert_ne!(View::of(&Hold::open(other)).digest(), base);
 }
 
+#[test]
+fn a_repeated_query_joins_its_hold_and_no_other() {
+    let same = || ask(vec![legal()]);
+    let (pending, _) = live(vec![legal()], &[]);
+    assert!(joins(&pending, &same(), at(5)));
+    let anonymous = Ask { requester: Requester::default(), ..same() };
+    assert!(!joins(&Hold::open(anonymous.clone()), &anonymous, at(5)), "anonymous callers never share a hold");
+    let other = Requester { user: Some("otto".to_owned()), groups: vec![] };
+    let mut stricter = legal();
+    stricter.stages[0].quorum.approve = 3;
+    for foreign in [
+        Ask { requester: other, ..same() },
+        Ask { join: Digest::of(b"other"), ..same() },
+        Ask { digest: Digest::of(b"other"), ..same() },
+        Ask { chains: vec![stricter], ..same() },
+    ] {
+        assert!(!joins(&pending, &foreign, at(5)));
+    }
+    let approved = [(1, approves("alice", &[])), (2, approves("bob", &["legal"]))];
+    let (hold, _) = live(vec![legal()], &approved);
+    assert!(joins(&hold, &same(), at(602)) && !joins(&hold, &same(), at(603)));
+    let used = [&approved[..], &[(3, claims()), (4, Event::Delivered)]].concat();
+    assert!(!joins(&live(vec![legal()], &used).0, &same(), at(5)), "a delivered answer ends the approval");
+    let (denied, _) = live(vec![legal()], &[(1, denies("alice", &[]))]);
+    assert!(joins(&denied, &same(), at(121)) && !joins(&denied, &same(), at(122)));
+    let (gone, _) = live(vec![legal()], &[(1, Event::ClientGone)]);
+    assert!(!joins(&gone, &same(), at(2)));
+}
+
 fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
     let who = prop::sample::select(vec!["rita", "alice", "ALICE", "bob", "cleo", "mallory"]);
     let groups = prop::sample::subsequence(vec!["legal", "security", "on-call", "sales"], 0..=3);

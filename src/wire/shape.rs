@@ -52,6 +52,8 @@ pub(in crate::wire) enum Stream {
 pub(in crate::wire) enum Shape {
     /// A string the model may read.
     Text,
+    /// A string the model may read, in which the server takes `![name](url)` for an image to fetch or decode.
+    Markdown,
     /// A string with meaning to the server: ids, tags, formats, names.
     Word,
     /// One of these strings; another one is of unknown type.
@@ -186,10 +188,20 @@ pub(in crate::wire) struct Message {
 }
 
 impl Shape {
+    /// Whether the shape is an object with fields of its own, that leaves a tag to whoever read it.
+    fn has_fields(&self) -> bool {
+        match self {
+            Self::Object(_) | Self::Tagged(_) | Self::Message(_) => true,
+            Self::As(_, shape) | Self::Both(_, shape) => shape.has_fields(),
+            _ => false,
+        }
+    }
+
     /// Whether a value of this JSON type can be of the shape, as far as the type tells.
     fn takes(&self, kind: Kind) -> bool {
         match self {
             Self::Text
+            | Self::Markdown
             | Self::Word
             | Self::OneWordOf(_)
             | Self::Encoded
