@@ -8,6 +8,10 @@
 //! Knows nothing of how the rooms below do their work.
 
 mod console;
+mod data_dir;
+mod demo;
+mod demo_model;
+mod gate;
 mod lint;
 mod policies;
 mod test;
@@ -44,6 +48,9 @@ enum Colour {
 /// Every verb, in alphabetical order.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Arguments),
+    DemoModel(demo_model::Arguments),
+    Gate(gate::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -51,6 +58,9 @@ enum Verb {
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
+            Self::Demo(arguments) => demo::run(&arguments, console),
+            Self::DemoModel(arguments) => demo_model::run(&arguments, console),
+            Self::Gate(arguments) => gate::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
@@ -69,5 +79,18 @@ impl Cli {
         let mut console = Console::standard();
         let exit = self.verb.run(&mut console).unwrap_or_else(|error| console.complain(&error));
         exit.into()
+    }
+}
+
+/// Ready when the process is asked to stop, by Ctrl-C or by a supervisor.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // Without handlers the signals end the process at once, which is what they are for.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }

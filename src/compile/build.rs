@@ -1,6 +1,7 @@
 //! Documents -> what a gate loads: every object is checked, those that apply are built into one rule set.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::action::Scope;
 use super::limits::DIAGNOSTICS_MAX;
@@ -20,7 +21,7 @@ const NAMESPACE_DEFAULT: &str = "default";
 #[derive(Debug)]
 pub struct Compilation {
     /// The policies that apply.
-    pub rule_set: RuleSet,
+    pub rule_set: Arc<RuleSet>,
     /// Every chain there is.
     pub chains: BTreeMap<ChainRef, Chain>,
     /// What is surely not meant, but can be loaded.
@@ -51,7 +52,7 @@ fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilat
         prepared.into_iter().filter(|p| p.applies).map(|p| (p.strict, p.origin)).unzip();
     let count = applying.len();
     match RuleSet::build(applying) {
-        Ok(rule_set) => Ok(Compilation { rule_set, chains, warnings: found, policies: count }),
+        Ok(rules) => Ok(Compilation { rule_set: Arc::new(rules), chains, warnings: found, policies: count }),
         Err(failures) => {
             found.extend(failures.into_iter().map(|failure| explain(failure, &origins)));
             Err(worst_first(found))
