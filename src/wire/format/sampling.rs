@@ -4,8 +4,8 @@
 //! `entrypoints/openai/protocol.py`; llama.cpp `tools/server/README.md`; TGI `router/src/lib.rs`.
 
 use super::super::shape::Shape::{
-    Adapter, Bool, Both, Choices, Free, Gap, GapWhenTrue, List, Model, Number, OneOf, Opaque, Stream, Text, TokensMax,
-    Word,
+    Adapter, Bool, Both, Choices, Encoded, Free, Gap, GapWhenTrue, List, Model, Null, Number, OneOf, Opaque, Stream,
+    Text, TokensMax, Word,
 };
 use super::super::shape::{Field, Object, Shape, field};
 use crate::query::GapKind::{Code, Remote, State, Steering, Template};
@@ -17,8 +17,8 @@ pub(super) const WORDS: Shape = List(&Word);
 pub(super) const NUMBERS: Shape = List(&Number);
 /// One text or several.
 pub(super) const TEXTS: Shape = OneOf(&[Text, List(&Text)]);
-/// A JSON schema, a grammar or the like: what an answer must look like.
-pub(super) const SCHEMA: Shape = Shape::As(Role::ToolDefinition, &Free);
+/// A JSON schema or the like, as an object or as JSON in a string: what an answer must look like.
+pub(super) const SCHEMA: Shape = Shape::As(Role::ToolDefinition, &OneOf(&[Encoded, Free]));
 
 static STREAM_OPTIONS: Object = Object::new(&[&[
     field("include_usage", Bool),
@@ -108,7 +108,7 @@ pub(super) static VLLM: &[Field] = &[
 
 /// What SGLang adds to sampling.
 pub(super) static SGLANG: &[Field] = &[
-    field("lora_path", OneOf(&[Adapter, List(&Adapter)])),
+    field("lora_path", OneOf(&[Adapter, List(&OneOf(&[Adapter, Null]))])),
     field("session_params", Gap(State)),
     field("custom_logit_processor", Gap(Code)),
     field("custom_params", Gap(Code)),
