@@ -26,4 +26,7 @@ pub use decode::decode;
 pub use error::DecodeError;
 pub use format::Format;
 pub use redact::{Mark, RedactError, redact};
-pub use route::{Route, RouteRefusal, Server, route};
+pub use route::{
+    ANSWER_BYTES_MAX, ErrorStyle, Evidence, Fingerprint, HeaderUse, Methods, ModelName, Route, RouteRefusal, Row,
+    Server, canonical_model, error_style, fingerprints, header_use, path_model, route, routes_named,
+};

@@ -42,7 +42,7 @@ fn fixtures() -> Vec<Fixture> {
     for folder in entries(&root) {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
         let format: Format = serde_json::from_value(Value::String(name)).unwrap();
-        for file in entries(&folder) {
+        for file in entries(&folder).into_iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
             let body = std::fs::read_to_string(&file).unwrap();
             found.push(Fixture { format, file, body });
         }

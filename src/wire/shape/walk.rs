@@ -70,14 +70,12 @@ impl Walk<'_, '_> {
             }
             Shape::As(role, inner) => return self.shape(inner, Spot { role, ..spot }),
             Shape::Both(kind, inner) => {
-                self.gap_of_something(kind, spot);
+                self.builder.gap(kind, spot.place);
                 return self.shape(inner, spot);
             }
-            Shape::Gap(kind) => {
-                self.gap_of_something(kind, spot);
-                self.free(spot);
-            }
-            Shape::Free => self.free(spot),
+            Shape::Gap(kind) => self.strange(kind, spot),
+            Shape::GapUnlessEmpty(kind) if !self.is_empty(spot.at) => self.strange(kind, spot),
+            Shape::Free | Shape::GapUnlessEmpty(_) => self.free(spot),
             Shape::Opaque(kind) => self.opaque(kind, spot),
             Shape::Encoded => self.encoded(spot),
             Shape::Media(kind) => self.media(kind, spot),
@@ -149,14 +147,8 @@ impl Walk<'_, '_> {
 
     /// Something that cannot be read, but strings and keys inside containers are judged.
     fn opaque(&mut self, kind: GapKind, spot: Spot) {
-        self.gap_of_something(kind, spot);
+        self.gap_when(!self.is_empty(spot.at), kind, spot);
         self.strings_inside(spot);
-    }
-
-    /// A gap, unless the value is an empty list: clients spell defaults out.
-    fn gap_of_something(&mut self, kind: GapKind, spot: Spot) {
-        let node = self.tape.node(spot.at);
-        self.gap_when(node.kind != Kind::List || node.next > spot.at + 1, kind, spot);
     }
 
     fn strings_inside(&mut self, spot: Spot) {
@@ -175,6 +167,16 @@ impl Walk<'_, '_> {
                 Kind::List if tape.node(at).kind == Kind::List => self.strings_inside(Spot { at, ..spot }),
                 _ => {}
             }
+        }
+    }
+
+    /// Whether a value is `""`, `[]` or `{}`.
+    fn is_empty(&self, at: At) -> bool {
+        let node = self.tape.node(at);
+        match node.kind {
+            Kind::String => node.start == node.end,
+            Kind::List | Kind::Object => self.tape.children(at).next().is_none(),
+            Kind::Null | Kind::True | Kind::False | Kind::Number | Kind::Key => false,
         }
     }
 

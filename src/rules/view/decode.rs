@@ -1,0 +1,306 @@
+//! Decoding: what runs of base64 and hexadecimal say, text hidden in invisible characters, and escapes, twice over.
+//!
+//! A run counts only for the stretches of it that decode to plausible text, wherever they begin: a prefix or a few
+//! wrong characters do not hide the rest, and hashes, keys and long words, which decode to noise, give nothing.
+//!
+//! Guarantees: text without runs costs a scan that looks at a fraction of its bytes and allocates nothing. Does not
+//! know compression or encryption.
+
+use std::ops::Range;
+
+use super::escape;
+use super::map::Map;
+use super::{View, ViewKind};
+use crate::base::limits::{DECODED_BYTES_MAX, DECODED_RUNS_MAX};
+
+/// Shortest run looked into: 16 characters of base64 are 12 bytes, of hexadecimal 8.
+const RUN_BYTES_MIN: usize = 16;
+/// Shortest decoded text from base64. Twelve random bytes are all printable once in 150,000.
+const BASE64_TEXT_MIN: usize = 12;
+/// Shortest decoded text from hexadecimal digits.
+const HEX_TEXT_MIN: usize = 8;
+/// Shortest text in invisible characters; honest uses of tags and selectors are shorter or not text.
+const HIDDEN_TEXT_MIN: usize = 4;
+/// How often an encoding may be wrapped in another: encoded once, and once more.
+const DEPTH_MAX: usize = 2;
+
+/// How much decoding one query may cost. Share one over all parts of a query.
+#[derive(Debug, Clone)]
+pub struct DecodeBudget {
+    /// Decoded texts that may still be given.
+    pub runs: usize,
+    /// Encoded bytes that may still be looked into.
+    pub bytes: usize,
+    /// Whether something was not looked into: the caller must name a gap.
+    pub exceeded: bool,
+}
+
+impl Default for DecodeBudget {
+    fn default() -> Self {
+        Self { runs: DECODED_RUNS_MAX, bytes: DECODED_BYTES_MAX, exceeded: false }
+    }
+}
+
+impl DecodeBudget {
+    /// Takes the cost of looking into a run.
+    pub(super) fn take_bytes(&mut self, bytes: usize) -> bool {
+        take(&mut self.bytes, bytes, &mut self.exceeded)
+    }
+
+    /// Takes one decoded text.
+    pub(super) fn take_run(&mut self) -> bool {
+        take(&mut self.runs, 1, &mut self.exceeded)
+    }
+}
+
+fn take(left: &mut usize, cost: usize, exceeded: &mut bool) -> bool {
+    match left.checked_sub(cost) {
+        Some(rest) => *left = rest,
+        None => *exceeded = true,
+    }
+    !*exceeded
+}
+
+/// What the encoded runs of a text say, and what encoded runs in those say.
+#[must_use]
+pub fn decoded(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
+    let mut views = once(text, budget);
+    let mut layer = 0..views.len();
+    for _ in 1..DEPTH_MAX {
+        for index in layer.clone() {
+            let Some(outer) = views.get(index).cloned() else { break };
+            views.extend(once(&outer.text, budget).into_iter().map(|inner| inner.on(&outer)));
+        }
+        layer = layer.end..views.len();
+    }
+    views
+}
+
+fn once(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
+    let mut found = Found { text, views: Vec::new(), budget };
+    found.runs();
+    found.hidden();
+    escape::views(text, found.budget, &mut found.views);
+    found.views
+}
+
+/// One decoded byte and where it came from.
+type Sourced = (u8, Range<usize>);
+
+struct Found<'a, 'b> {
+    text: &'a str,
+    views: Vec<View>,
+    budget: &'b mut DecodeBudget,
+}
+
+impl Found<'_, '_> {
+    /// Looks into every run of encoding characters.
+    fn runs(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = 0;
+        while let Some(run) = next_run(bytes, at) {
+            let run = with_wrapped_lines(bytes, run);
+            at = run.end;
+            if !self.budget.take_bytes(run.len()) {
+                return;
+            }
+            self.hex(bytes, run.clone());
+            self.base64(bytes, run);
+        }
+    }
+
+    fn base64(&mut self, bytes: &[u8], run: Range<usize>) {
+        let digits: Vec<(usize, u8)> = run.filter_map(|i| Some((i, sextet(*bytes.get(i)?)?))).collect();
+        for skip in 0..4 {
+            let decoded = base64_bytes(digits.get(skip..).unwrap_or_default());
+            let said = self.keep(ViewKind::Base64, &decoded, BASE64_TEXT_MIN);
+            if said * 2 >= decoded.len() {
+                return;
+            }
+        }
+    }
+
+    fn hex(&mut self, bytes: &[u8], run: Range<usize>) {
+        let mut at = run.start;
+        while at < run.end {
+            let rest = bytes.get(at..run.end).unwrap_or_default();
+            let length = rest.iter().take_while(|b| b.is_ascii_hexdigit() || is_break(**b)).count();
+            if length >= RUN_BYTES_MIN {
+                let digits: Vec<(usize, u8)> =
+                    rest.iter().take(length).zip(at..).filter_map(|(b, i)| Some((i, nibble(*b)?))).collect();
+                for skip in 0..2 {
+                    let decoded = hex_bytes(digits.get(skip..).unwrap_or_default());
+                    if self.keep(ViewKind::Hex, &decoded, HEX_TEXT_MIN) > 0 {
+                        break;
+                    }
+                }
+            }
+            at += length + 1;
+        }
+    }
+
+    /// Text in tag characters, or in bytes spelled with variation selectors.
+    fn hidden(&mut self) {
+        let mut decoded: Vec<Sourced> = Vec::new();
+        let mut from = 0;
+        let bytes = self.text.as_bytes();
+        // Tags and most selectors begin with the bytes F3 A0, the other selectors with EF B8.
+        while let Some(at) = memchr::memchr2(0xf3, 0xef, bytes.get(from..).unwrap_or_default()).map(|i| from + i) {
+            let Some(c) = self.text.get(at..).and_then(|rest| rest.chars().next()) else { break };
+            from = at + c.len_utf8();
+            if let Some(byte) = hidden_byte(c) {
+                decoded.push((byte, at..from));
+            }
+        }
+        if self.budget.take_bytes(decoded.len()) {
+            self.keep(ViewKind::Hidden, &decoded, HIDDEN_TEXT_MIN);
+        }
+    }
+
+    /// Keeps every stretch of plausible text in decoded bytes as a view, and says how many bytes that were.
+    fn keep(&mut self, kind: ViewKind, decoded: &[Sourced], text_bytes_min: usize) -> usize {
+        let raw: Vec<u8> = decoded.iter().map(|(byte, _)| *byte).collect();
+        let mut said = 0;
+        for stretch in plausible(&raw, text_bytes_min) {
+            if !self.budget.take_run() {
+                break;
+            }
+            let (Some(text), Some(sources)) = (raw.get(stretch.clone()), decoded.get(stretch)) else { break };
+            let Ok(text) = std::str::from_utf8(text) else { continue };
+            let mut map = Map::default();
+            sources.iter().for_each(|(_, source)| map.replace(1, source.clone()));
+            said += text.len();
+            self.views.push(View::new(kind, text.to_owned(), map));
+        }
+        said
+    }
+}
+
+/// The next run of at least [`RUN_BYTES_MIN`] encoding characters from `at` on. Looks backwards from where the run would
+/// have to reach, so that prose is skipped a word or two at a time.
+fn next_run(bytes: &[u8], mut at: usize) -> Option<Range<usize>> {
+    loop {
+        let window = bytes.get(at..at.checked_add(RUN_BYTES_MIN)?)?;
+        match window.iter().rposition(|b| sextet(*b).is_none()) {
+            Some(stop) => at += stop + 1,
+            None => {
+                let length = bytes.get(at..)?.iter().take_while(|b| sextet(**b).is_some()).count();
+                return Some(at..at + length);
+            }
+        }
+    }
+}
+
+/// The run and the lines that go on with it: MIME and PEM break lines at one width.
+fn with_wrapped_lines(bytes: &[u8], run: Range<usize>) -> Range<usize> {
+    let width = run.len();
+    let mut end = run.end;
+    while let Some(rest) = bytes.get(end..) {
+        let gap = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
+        if gap == 0 {
+            break;
+        }
+        let line = rest.iter().skip(gap).take_while(|b| sextet(**b).is_some()).count();
+        if line == 0 || line > width {
+            break;
+        }
+        end += gap + line;
+        if line < width {
+            break;
+        }
+    }
+    run.start..end
+}
+
+const fn is_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// The value of a base64 digit, of either alphabet.
+const fn sextet(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
+const fn nibble(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn base64_bytes(digits: &[(usize, u8)]) -> Vec<Sourced> {
+    let mut decoded = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for group in digits.chunks(4) {
+        for (shift, pair) in [2, 4, 6].into_iter().zip(group.windows(2)) {
+            let [(first, high), (second, low)] = pair else { break };
+            decoded.push(((high << shift) | (low >> (6 - shift)), *first..second + 1));
+        }
+    }
+    decoded
+}
+
+fn hex_bytes(digits: &[(usize, u8)]) -> Vec<Sourced> {
+    digits
+        .chunks_exact(2)
+        .filter_map(|pair| {
+            let [(first, high), (second, low)] = pair else { return None };
+            Some(((high << 4) | low, *first..second + 1))
+        })
+        .collect()
+}
+
+const fn hidden_byte(c: char) -> Option<u8> {
+    let byte = match c {
+        '\u{e0020}'..='\u{e007e}' => c as u32 - 0xe0000,
+        '\u{fe00}'..='\u{fe0f}' => c as u32 - 0xfe00,
+        '\u{e0100}'..='\u{e01ef}' => c as u32 - 0xe0100 + 16,
+        _ => return None,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "each arm gives at most 255")]
+    Some(byte as u8)
+}
+
+/// The stretches of at least `bytes_min` bytes that are UTF-8 and nothing but what people write.
+fn plausible(raw: &[u8], bytes_min: usize) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    let mut start = 0;
+    let mut end = 0;
+    let mut close = |start: usize, end: usize| {
+        if end - start >= bytes_min {
+            stretches.push(start..end);
+        }
+    };
+    for chunk in raw.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if !is_written(c) {
+                close(start, end);
+                start = end + c.len_utf8();
+            }
+            end += c.len_utf8();
+        }
+        if !chunk.invalid().is_empty() {
+            close(start, end);
+            end += chunk.invalid().len();
+            start = end;
+        }
+    }
+    close(start, end);
+    stretches
+}
+
+fn is_written(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' | ' '..='~' => true,
+        '\0'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' => false,
+        _ => c < '\u{20000}' || matches!(c, '\u{e0000}'..='\u{e01ef}'),
+    }
+}

@@ -1,0 +1,163 @@
+//! Folding: what a text looks like to a reader, as plainly as it can be written.
+//!
+//! In order, per character: invisible characters go; white space becomes a space; NFKD takes compatibility forms
+//! apart; diacritics go; what is not ASCII becomes lower case; digits of all scripts and look-alikes of Latin letters
+//! become ASCII. ASCII stays as it is (case too: matching ignores it), line breaks stay.
+//!
+//! Guarantees: idempotent; [`None`] for a text that is its own folding; plain ASCII costs one scan.
+
+use std::ops::Range;
+
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+use super::letters::{is_diacritic, is_invisible, is_line_break, lookalike};
+use super::map::Map;
+use super::{View, ViewKind};
+
+/// Most characters one character may fold to. Only two Arabic honorifics decompose to more (18 and 8) and stay as they
+/// are; so a text grows at most sixfold.
+const EXPANSION_CHARS_MAX: usize = 7;
+
+/// Bytes looked at together for something to fold.
+const LANE: usize = 32;
+
+/// The folding of a text; `None` when it is its own folding.
+#[must_use]
+pub fn folded(text: &str) -> Option<View> {
+    let first = next_foldable(text.as_bytes(), 0)?;
+    let mut folder = Folder::new(text, first);
+    let mut at = first;
+    while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        folder.fold(c, at..at + c.len_utf8());
+        at += c.len_utf8();
+        let next = next_foldable(text.as_bytes(), at).unwrap_or(text.len());
+        folder.copy(at..next);
+        at = next;
+    }
+    folder.finish()
+}
+
+/// All foldings a keyword can have in text that is written in other case: as given, in lower and in upper case, each
+/// once. For ASCII, one: case is the matcher's affair. Greek needs it, where the two cases of a letter look like
+/// different Latin letters.
+#[must_use]
+pub fn foldings(word: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for form in [word.to_owned(), word.to_lowercase(), word.to_uppercase()] {
+        let form = folded(&form).map_or(form, |view| view.text);
+        if !found.iter().any(|known| known.eq_ignore_ascii_case(&form)) {
+            found.push(form);
+        }
+    }
+    found
+}
+
+/// Whether a byte begins something that may fold: anything beyond ASCII, and ASCII controls but tab and line breaks.
+const fn is_foldable(byte: u8) -> bool {
+    byte >= 0x7f || (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+/// The first foldable byte from `at` on, which begins a character when `at` does.
+fn next_foldable(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let mut lanes = rest.chunks_exact(LANE);
+    let clean = lanes.by_ref().take_while(|lane| !lane.iter().fold(false, |any, b| any | is_foldable(*b))).count();
+    let skipped = clean * LANE;
+    let tail = rest.get(skipped..)?;
+    tail.iter().position(|b| is_foldable(*b)).map(|i| at + skipped + i)
+}
+
+/// Writes the folded text and its map.
+struct Folder<'a> {
+    original: &'a str,
+    text: String,
+    map: Map,
+}
+
+impl<'a> Folder<'a> {
+    /// A folder that has copied the first `clean` bytes.
+    fn new(original: &'a str, clean: usize) -> Self {
+        let mut folder = Self { original, text: String::with_capacity(original.len()), map: Map::default() };
+        folder.copy(0..clean);
+        folder
+    }
+
+    fn copy(&mut self, range: Range<usize>) {
+        if !range.is_empty() {
+            self.map.copy(range.len(), range.start);
+            self.text.push_str(self.original.get(range).unwrap_or_default());
+        }
+    }
+
+    /// Folds one character that stands at `place`.
+    fn fold(&mut self, c: char, place: Range<usize>) {
+        let before = self.text.len();
+        self.write(c);
+        let written = self.text.len() - before;
+        if self.text.get(before..) == self.original.get(place.clone()) {
+            self.map.copy(written, place.start);
+        } else {
+            self.map.replace(written, place);
+        }
+    }
+
+    fn write(&mut self, c: char) {
+        if is_line_break(c) {
+            self.text.push('\n');
+        } else if is_invisible(c) {
+            // Gone: what stood on both sides now stands together.
+        } else if c.is_whitespace() {
+            self.text.push(' ');
+        } else if is_ideograph(c) {
+            self.text.push(c);
+        } else {
+            self.decompose(c);
+        }
+    }
+
+    fn decompose(&mut self, c: char) {
+        let mut pieces = ['\0'; EXPANSION_CHARS_MAX];
+        let mut count = 0;
+        decompose_compatible(c, |piece| {
+            if let Some(slot) = pieces.get_mut(count) {
+                *slot = piece;
+            }
+            count += 1;
+        });
+        match pieces.get(..count) {
+            Some(pieces) => pieces.iter().for_each(|piece| self.piece(*piece)),
+            None => self.text.push(c),
+        }
+    }
+
+    /// One character of a decomposition.
+    fn piece(&mut self, piece: char) {
+        let on_ascii = self.text.as_bytes().last().is_some_and(u8::is_ascii_alphanumeric);
+        if is_invisible(piece) || is_diacritic(piece) || (on_ascii && is_combining_mark(piece)) {
+            return;
+        }
+        if piece.is_ascii() {
+            return self.text.push(piece);
+        }
+        // Shape first: capitals of Greek look like other Latin letters than their small forms.
+        if let Some(plain) = lookalike(piece) {
+            return self.text.push_str(plain);
+        }
+        for small in piece.to_lowercase() {
+            match lookalike(small) {
+                Some(plain) => self.text.push_str(plain),
+                None if is_diacritic(small) => {}
+                None => self.text.push(small),
+            }
+        }
+    }
+
+    fn finish(self) -> Option<View> {
+        (self.text != self.original).then(|| View::new(ViewKind::Folded, self.text, self.map))
+    }
+}
+
+/// Unified ideographs fold to themselves: the fast path of Chinese and Japanese text.
+const fn is_ideograph(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}')
+}
