@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod policy;
+pub mod request;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,1 +1,73 @@
-//! cli
+//! The command line: one file per verb, each with its arguments and a `run`.
+//!
+//! # Guarantees
+//! * Exit status 0: done, nothing to object to; 1: findings or a failed expectation; 2: bad usage or unusable input.
+//! * Results go to standard output, what went wrong to standard error.
+//! * Nothing of a query or a file reaches a terminal without its control characters made harmless.
+//!
+//! Knows nothing of how the rooms below do their work.
+
+mod console;
+mod lint;
+mod policies;
+mod test;
+mod trial;
+
+pub use console::{Console, Exit, Output};
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Query-level approval in front of open-source language models.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Colour the output: `auto` only on a terminal.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    color: Colour,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Colour {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Every verb, in alphabetical order.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Lint(lint::Arguments),
+    Test(test::Arguments),
+}
+
+impl Verb {
+    fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
+        match self {
+            Self::Lint(arguments) => lint::run(&arguments, console),
+            Self::Test(arguments) => test::run(&arguments, console),
+        }
+    }
+}
+
+impl Cli {
+    /// Does what was asked.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self.color {
+            Colour::Auto => {}
+            Colour::Always => anstream::ColorChoice::Always.write_global(),
+            Colour::Never => anstream::ColorChoice::Never.write_global(),
+        }
+        let mut console = Console::standard();
+        let exit = self.verb.run(&mut console).unwrap_or_else(|error| console.complain(&error));
+        exit.into()
+    }
+}

@@ -1,1 +1,40 @@
 //! Resources -> rule set and chains, with diagnostics that point at the field.
+//!
+//! # Flow
+//! [`read`] turns the text of a file into [`Document`]s; [`compile`] turns documents into what one workload's gate
+//! loads, [`check`] does the same for no workload in particular; [`render`] shows a [`Diagnostic`] to people.
+//!
+//! # Guarantees
+//! * What compiles can be loaded: admission, controllers, the command line and the stand-alone gate call this room.
+//! * All or nothing, and every problem is reported, not only the first.
+//! * Texts that other YAML readers take for something else (`no`, `on`, `1e3`, duplicate keys) are refused or warned of.
+//!
+//! # Limits
+//! Files, documents, nesting and values are bounded: see `node` and `document`; lists and texts: see `limits`.
+//!
+//! Knows nothing of files on disk, Kubernetes' API server, or who asks.
+
+mod action;
+mod build;
+mod chain;
+mod de;
+mod diagnostic;
+mod document;
+mod duration;
+mod limits;
+mod matcher;
+mod names;
+mod node;
+mod path;
+mod policy;
+mod render;
+mod report;
+mod selector;
+mod suggest;
+mod text;
+
+pub use build::{Compilation, check, compile};
+pub use diagnostic::{Diagnostic, Location, Severity};
+pub use document::{Document, read, read_value};
+pub use duration::{DurationFlaw, duration};
+pub use render::{position, render};

@@ -5,7 +5,7 @@
 //! description; [`redact`] writes the body again with nothing but the redacted characters changed.
 //!
 //! # Guarantees
-//! * A decoder is a description of a format ([`shape`]), walked over a strict reading of the body ([`json`]): UTF-8, no
+//! * A decoder is a description of a format (`shape`), walked over a strict reading of the body (`json`): UTF-8, no
 //!   duplicate keys, no case-variants of known keys, bounded depth and size.
 //! * Every leaf becomes a part or a gap. Reaching a limit is a gap, never a skip.
 //!
@@ -17,11 +17,16 @@
 mod decode;
 mod error;
 mod format;
+mod json;
 mod redact;
 mod route;
+mod shape;
 
 pub use decode::decode;
 pub use error::DecodeError;
 pub use format::Format;
 pub use redact::{Mark, RedactError, redact};
-pub use route::{Route, RouteRefusal, Server, route};
+pub use route::{
+    ANSWER_BYTES_MAX, ErrorStyle, Evidence, Fingerprint, HeaderUse, Methods, ModelName, Route, RouteRefusal, Row,
+    Server, canonical_model, error_style, fingerprints, header_use, path_model, route, routes_named,
+};

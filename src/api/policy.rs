@@ -18,9 +18,12 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Metadata;
 use crate::query::{GapKind, Operation, Role};
@@ -170,9 +173,10 @@ pub struct Coverage {
 pub struct Rule {
     /// Unique within the policy.
     pub name: String,
-    /// What it looks at: `Query`. `Answer` is reserved.
-    #[serde(default)]
-    pub on: Subject,
+    /// What it looks at: `Query`. `Answer` is reserved. (`on` is read too, but kubectl takes that key, unless it stands
+    /// in quotes, for the boolean `true`.)
+    #[serde(default, alias = "on")]
+    pub subject: Subject,
     /// Whose text its matchers look at; empty for everyone's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Role>,
@@ -239,13 +243,37 @@ pub struct Match {
 }
 
 /// Words: a plain list, or a list with options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Keywords {
     /// Words that must stand alone.
     Plain(Vec<String>),
     /// Words with options.
     WithOptions(KeywordOptions),
+}
+
+impl<'de> Deserialize<'de> for Keywords {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Keywords;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of words, or `any` and `wholeWords`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Keywords, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Keywords::Plain)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Keywords, A::Error> {
+                KeywordOptions::deserialize(MapAccessDeserializer::new(map)).map(Keywords::WithOptions)
+            }
+        }
+
+        d.deserialize_any(Either)
+    }
 }
 
 /// Words with options.
@@ -264,13 +292,37 @@ const fn yes() -> bool {
 }
 
 /// One text or several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OneOrMany {
     /// One.
     One(String),
     /// Several.
     Many(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OneOrMany, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(OneOrMany::Many)
+            }
+        }
+
+        d.deserialize_any(Either)
+    }
 }
 
 /// A size.

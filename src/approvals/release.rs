@@ -1,10 +1,34 @@
 //! The proof that people released a query: made here only, for exactly the bytes that were held.
+//!
+//! Must not know HTTP or a store. Guarantees: a [`Release`] needs an approved hold with a claim on it, of the same bytes,
+//! and every chain that the engine named for those bytes is one that was satisfied.
 
 use bytes::Bytes;
 
+use super::{Hold, Phase};
 use crate::base::{Digest, HoldId};
+use crate::rules::{ChainRef, Held};
 
 /// Proof that people released these bytes.
+///
+/// Nobody outside this room can make one:
+///
+/// ```compile_fail,E0451
+/// use countersign::{approvals::Release, base::Digest};
+/// fn forge(digest: Digest, hold: countersign::base::HoldId) -> Release {
+///     Release { body: bytes::Bytes::new(), digest, revision: digest, hold }
+/// }
+/// ```
+///
+/// and the held query is used up by the release, so that it cannot be released twice:
+///
+/// ```compile_fail,E0382
+/// use countersign::{approvals::{Hold, Release}, rules::Held};
+/// fn twice(hold: &Hold, held: Held) {
+///     let _ = Release::claim(hold, held);
+///     let _ = Release::claim(hold, held);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Release {
     body: Bytes,
@@ -13,7 +37,31 @@ pub struct Release {
     hold: HoldId,
 }
 
+/// Why a hold does not release a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReleased {
+    /// People did not approve it.
+    #[error("hold `{0}` is not approved")]
+    NotApproved(HoldId),
+    /// The use was not recorded, or an answer was delivered already.
+    #[error("hold `{0}` has no open claim")]
+    NotClaimed(HoldId),
+    /// The bytes are not those that were shown to people.
+    #[error("hold `{0}` is for other bytes")]
+    OtherBytes(HoldId),
+    /// The rule set now wants a chain that was not asked.
+    #[error("hold `{0}` did not ask chain `{1}`")]
+    OtherChain(HoldId, ChainRef),
+}
+
 impl Release {
+    /// Makes the release from a hold as the store has persisted it, claim included, and the engine's own `Held`.
+    #[expect(clippy::needless_pass_by_value, reason = "a held query is used up by its release")]
+    pub fn claim(hold: &Hold, held: Held) -> Result<Self, NotReleased> {
+        permitted(hold, held.digest(), held.chains())?;
+        Ok(Self { body: held.body().clone(), digest: held.digest(), revision: held.revision(), hold: hold.id() })
+    }
+
     /// The bytes that may be forwarded.
     #[must_use]
     pub fn body(&self) -> &Bytes {
@@ -36,5 +84,23 @@ impl Release {
     #[must_use]
     pub const fn hold(&self) -> HoldId {
         self.hold
+    }
+}
+
+fn permitted(hold: &Hold, digest: Digest, chains: &[ChainRef]) -> Result<(), NotReleased> {
+    let id = hold.id();
+    if hold.phase() != Phase::Approved {
+        return Err(NotReleased::NotApproved(id));
+    }
+    if hold.claims().is_empty() || hold.delivered_at().is_some() {
+        return Err(NotReleased::NotClaimed(id));
+    }
+    if hold.ask().digest != digest {
+        return Err(NotReleased::OtherBytes(id));
+    }
+    let asked = |name: &ChainRef| hold.ask().chains.iter().any(|chain| chain.name == *name);
+    match chains.iter().find(|name| !asked(name)) {
+        Some(name) => Err(NotReleased::OtherChain(id, name.clone())),
+        None => Ok(()),
     }
 }

@@ -170,6 +170,11 @@ pub struct QueryCompleted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
+    /// The first entry of every log.
+    LogStarted {
+        /// Random, 32 hex digits: no two logs have an entry in common.
+        log: String,
+    },
     /// The gate began to serve.
     GateStarted {
         /// The program's version.
@@ -187,15 +192,20 @@ pub enum Event {
         policies: u32,
     },
     /// The file ended in an unfinished entry, which was cut.
+    #[serde(rename_all = "camelCase")]
     TailRepaired {
         /// How many bytes.
         bytes_cut: u64,
+        /// The file beside the log that they were moved to.
+        #[serde(default)]
+        kept_in: String,
     },
     /// A query was judged.
     QueryJudged(Box<QueryJudged>),
     /// The answer to a forwarded query has ended.
     QueryCompleted(QueryCompleted),
     /// A person decided about a hold.
+    #[serde(rename_all = "camelCase")]
     Decided {
         /// Which hold.
         hold: HoldId,

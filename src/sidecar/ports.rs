@@ -57,6 +57,7 @@ pub trait Recorder: Send + Sync {
 
 /// Who is told when a rule raises an alert. Never blocks; what cannot be queued is counted and logged.
 pub trait Alerts: Send + Sync {
-    /// Raises an alert.
-    fn raise(&self, query: QueryId, route: Option<&str>, finding: &Finding);
+    /// Raises an alert: `caller` is the user, or the address of an anonymous one (`rules::Caller::rate_key`); `route` names
+    /// an alert route, the default one when left out.
+    fn raise(&self, query: QueryId, caller: &str, route: Option<&str>, finding: &Finding);
 }

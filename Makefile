@@ -1,0 +1,26 @@
+# Everything here is one line; what it takes is in scripts/ and in the programs themselves.
+CARGO ?= cargo
+
+.PHONY: demo test lint generate setup
+
+## Build and start the demonstration: a small model, the gate in front of it, and a tour. TOUR=only ends after the tour,
+## TOUR=off leaves it out; UPSTREAM=URL puts the gate in front of a real server.
+demo: setup
+	$(CARGO) build --quiet --profile demo --bin countersign
+	exec target/demo/countersign demo $(if $(TOUR),--tour $(TOUR)) $(if $(UPSTREAM),--upstream $(UPSTREAM)) $(ARGS)
+
+## Everything that must pass.
+test: setup
+	scripts/test
+
+## Formatting and lints.
+lint: setup
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+## Rewrite what is generated from the code: schemas, the CLI reference, golden files.
+generate: setup
+	UPDATE=1 $(CARGO) test --test artefacts --test cli
+
+setup:
+	@scripts/setup

@@ -1,0 +1,360 @@
+//! One event at a time: the whole life of a hold as a pure function.
+//!
+//! Must not know where events come from. Guarantees: the same hold, event and time give the same answer; a terminal
+//! phase is never left; a refused event changes nothing; time within a hold never goes back, whatever the wall clock does.
+
+use jiff::Timestamp;
+
+use super::hold::later;
+use super::person::{Standing, standing};
+use super::{Approver, Ballot, Chain, Claim, Decision, Ending, Hold, Person, Phase, Stage, Track, Vote};
+use crate::base::{Digest, HoldId};
+use crate::rules::ChainRef;
+
+/// How often one approval may be claimed: a broken connection must not page people again, a loop must not use it for ever.
+pub const CLAIMS_MAX: usize = 3;
+/// How long after the approval it may be claimed.
+pub const CLAIM_WINDOW: std::time::Duration = std::time::Duration::from_mins(10);
+/// Longest reason of a person, in bytes: a paragraph.
+pub(super) const REASON_BYTES_MAX: usize = 2048;
+/// Longest name of a person, in bytes; the longest allowed address of electronic mail has 254.
+pub(super) const NAME_BYTES_MAX: usize = 256;
+
+/// What may happen to a hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A person decided.
+    Decided(Ballot),
+    /// Time has passed: escalations and expiry that are due take place.
+    Tick,
+    /// The client went away, and the policy says that this cancels the hold.
+    ClientGone,
+    /// Somebody withdrew the question.
+    Withdrawn {
+        /// Who.
+        by: Person,
+        /// Why.
+        reason: String,
+    },
+    /// The same caller came back for the release.
+    Claimed {
+        /// The Pod or process that claims.
+        by: String,
+        /// Identity + route + body as it came.
+        join: Digest,
+        /// SHA-256 of the bytes that would be forwarded.
+        digest: Digest,
+    },
+    /// The answer to a released query was delivered whole.
+    Delivered,
+}
+
+/// What an event led to, for those who tell others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The decision counts in this stage.
+    Counted {
+        /// The chain.
+        chain: ChainRef,
+        /// The stage's name.
+        stage: String,
+    },
+    /// The fallback approvers of this stage may decide from now on.
+    Escalated {
+        /// The chain.
+        chain: ChainRef,
+        /// The stage's name.
+        stage: String,
+    },
+    /// The next stage of a chain is open.
+    Opened {
+        /// The chain.
+        chain: ChainRef,
+        /// The stage's name.
+        stage: String,
+    },
+    /// The hold has ended.
+    Settled(Phase),
+}
+
+/// A hold after an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The hold; its version is one higher if anything changed.
+    pub hold: Hold,
+    /// What came of it, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// Why an event is refused; the hold stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It has ended, or its deadline has passed.
+    #[error("hold `{id}` is finished: {}", phase.name())]
+    Finished {
+        /// Which hold.
+        id: HoldId,
+        /// How it ended.
+        phase: Phase,
+    },
+    /// The stage does not name this person.
+    #[error("`{name}` may not decide about hold `{id}`; {approvers} may")]
+    NotAnApprover {
+        /// Who tried.
+        name: String,
+        /// Which hold.
+        id: HoldId,
+        /// Who may, for people to read.
+        approvers: String,
+    },
+    /// Separation of duties.
+    #[error("`{0}` asked for this query and may not decide about it")]
+    OwnQuery(String),
+    /// One person, one vote in a stage.
+    #[error("`{0}` has already decided in this stage")]
+    AlreadyDecided(String),
+    /// A person without a name.
+    #[error("the person who decides needs a name of at most {NAME_BYTES_MAX} bytes")]
+    BadName,
+    /// A decision without a reason, or with an essay.
+    #[error("a decision needs a reason of at most {REASON_BYTES_MAX} bytes")]
+    BadReason,
+    /// What the person saw is not this hold as it stands.
+    #[error("the view that was shown is not the view of hold `{0}`")]
+    OtherView(HoldId),
+    /// A claim before people approved it, or after they did not.
+    #[error("hold `{id}` is not approved: {}", phase.name())]
+    NotApproved {
+        /// Which hold.
+        id: HoldId,
+        /// Where it stands.
+        phase: Phase,
+    },
+    /// A claim by another caller, or for other bytes.
+    #[error("hold `{0}` is for another query")]
+    OtherQuery(HoldId),
+    /// A claim of an approval that was used up.
+    #[error("the approval of hold `{id}` cannot be used again: {why}")]
+    UsedUp {
+        /// Which hold.
+        id: HoldId,
+        /// Which limit it reached.
+        why: &'static str,
+    },
+}
+
+/// Applies one event.
+pub fn advance(hold: &Hold, event: Event, now: Timestamp) -> Result<Step, Refused> {
+    let now = now.max(hold.changed_at);
+    let mut step = Step { hold: hold.clone(), effects: Vec::new() };
+    match event {
+        Event::Tick => timers(&mut step, now),
+        Event::Decided(ballot) => decide(&mut step, &ballot, now)?,
+        Event::ClientGone => cancel(&mut step, Ending::ClientGone, now)?,
+        Event::Withdrawn { by, reason } => {
+            well_spoken(&by, &reason)?;
+            cancel(&mut step, Ending::Withdrawn { by: by.name, reason }, now)?;
+        }
+        Event::Claimed { by, join, digest } => claim(&mut step.hold, by, join, digest, now)?,
+        Event::Delivered => deliver(&mut step.hold, now)?,
+    }
+    if step.hold != *hold {
+        step.hold.version = hold.version.saturating_add(1);
+        step.hold.changed_at = now;
+    }
+    Ok(step)
+}
+
+/// Expiry is looked at first: whoever is late is late, escalated or not.
+fn timers(step: &mut Step, now: Timestamp) {
+    let Some((deadline, chain)) = step.hold.next_expiry() else { return };
+    if deadline <= now {
+        let how = Ending::Expired(chain.name.clone());
+        return settle(step, how, now);
+    }
+    let Step { hold, effects } = step;
+    for (chain, track) in hold.ask.chains.iter().zip(&mut hold.tracks) {
+        if track.escalates_at(chain).is_none_or(|due| due > now) {
+            continue;
+        }
+        track.escalated_at = Some(now);
+        if let Some(stage) = track.current(chain) {
+            effects.push(Effect::Escalated { chain: chain.name.clone(), stage: stage.name.clone() });
+        }
+    }
+}
+
+fn settle(step: &mut Step, how: Ending, now: Timestamp) {
+    let phase = how.phase();
+    step.hold.end(how, now);
+    step.effects.push(Effect::Settled(phase));
+}
+
+/// Applies what is due, then demands that the hold still waits.
+fn still_pending(step: &mut Step, now: Timestamp) -> Result<(), Refused> {
+    timers(step, now);
+    match step.hold.phase() {
+        Phase::Pending => Ok(()),
+        phase @ (Phase::Approved | Phase::Denied | Phase::Expired | Phase::Cancelled) => {
+            Err(Refused::Finished { id: step.hold.id(), phase })
+        }
+    }
+}
+
+fn cancel(step: &mut Step, how: Ending, now: Timestamp) -> Result<(), Refused> {
+    still_pending(step, now)?;
+    settle(step, how, now);
+    Ok(())
+}
+
+fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refused> {
+    still_pending(step, now)?;
+    well_formed(&step.hold, ballot)?;
+    let counted = count(step, ballot, now)?;
+    // INVARIANT: denials first, over all chains, before any approval moves a chain on.
+    let denied = counted.iter().find_map(|index| {
+        let (chain, track) = (step.hold.ask.chains.get(*index)?, step.hold.tracks.get(*index)?);
+        let stage = track.current(chain)?;
+        (tally(track, Decision::Deny) >= stage.quorum.deny).then(|| chain.name.clone())
+    });
+    if let Some(chain) = denied {
+        settle(step, Ending::Denied(chain), now);
+        return Ok(());
+    }
+    for index in counted {
+        move_on(step, index, now);
+    }
+    if step.hold.tracks.iter().all(|track| track.satisfied_at.is_some()) {
+        settle(step, Ending::Approved, now);
+    }
+    Ok(())
+}
+
+fn well_formed(hold: &Hold, ballot: &Ballot) -> Result<(), Refused> {
+    well_spoken(&ballot.by, &ballot.reason)?;
+    match ballot.view {
+        Some(seen) if seen != super::View::of(hold).digest() => Err(Refused::OtherView(hold.id())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn well_spoken(by: &Person, reason: &str) -> Result<(), Refused> {
+    if by.name.trim().is_empty() || by.name.len() > NAME_BYTES_MAX {
+        return Err(Refused::BadName);
+    }
+    if reason.trim().is_empty() || reason.len() > REASON_BYTES_MAX {
+        return Err(Refused::BadReason);
+    }
+    Ok(())
+}
+
+/// Enters the ballot in the current stage of every chain where it counts; answers with their indices, never none.
+fn count(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<Vec<usize>, Refused> {
+    let (mut counted, mut repeated, mut own) = (Vec::new(), false, false);
+    let Step { hold, effects } = step;
+    for (index, (chain, track)) in hold.ask.chains.iter().zip(&mut hold.tracks).enumerate() {
+        let Some(stage) = track.current(chain) else { continue };
+        match standing(chain, stage, track.reach(), &ballot.by, &hold.ask.requester) {
+            Standing::Stranger => {}
+            Standing::Own => own = true,
+            Standing::Eligible if has_voted(track, &ballot.by) => repeated = true,
+            Standing::Eligible => {
+                track.votes.push(Vote { stage: track.stage, ballot: ballot.clone(), at: now });
+                effects.push(Effect::Counted { chain: chain.name.clone(), stage: stage.name.clone() });
+                counted.push(index);
+            }
+        }
+    }
+    let name = || ballot.by.name.clone();
+    match (counted.is_empty(), repeated, own) {
+        (false, _, _) => Ok(counted),
+        (true, true, _) => Err(Refused::AlreadyDecided(name())),
+        (true, false, true) => Err(Refused::OwnQuery(name())),
+        (true, false, false) => {
+            Err(Refused::NotAnApprover { name: name(), id: hold.id(), approvers: who_may_decide(hold) })
+        }
+    }
+}
+
+fn has_voted(track: &Track, person: &Person) -> bool {
+    track.votes.iter().any(|vote| vote.stage == track.stage && person.is(&vote.ballot.by.name))
+}
+
+/// Distinct people by construction: [`count`] enters nobody twice in a stage.
+fn tally(track: &Track, decision: Decision) -> u32 {
+    let votes = track.votes.iter().filter(|vote| vote.stage == track.stage && vote.ballot.decision == decision);
+    u32::try_from(votes.count()).unwrap_or(u32::MAX)
+}
+
+fn move_on(step: &mut Step, index: usize, now: Timestamp) {
+    let Step { hold, effects } = step;
+    let (Some(chain), Some(track)) = (hold.ask.chains.get(index), hold.tracks.get_mut(index)) else { return };
+    let Some(stage) = track.current(chain) else { return };
+    // A quorum of nobody would approve by itself; `compile` refuses it, and it counts as one here.
+    if tally(track, Decision::Approve) < stage.quorum.approve.max(1) {
+        return;
+    }
+    match chain.stages.get(track.stage + 1) {
+        Some(next) => {
+            track.enter(track.stage + 1, chain, &hold.ask, now);
+            effects.push(Effect::Opened { chain: chain.name.clone(), stage: next.name.clone() });
+        }
+        None => track.satisfied_at = Some(now),
+    }
+}
+
+fn claim(hold: &mut Hold, by: String, join: Digest, digest: Digest, now: Timestamp) -> Result<(), Refused> {
+    let id = hold.id();
+    let Some((Ending::Approved, approved_at)) = hold.ending() else {
+        return Err(Refused::NotApproved { id, phase: hold.phase() });
+    };
+    if hold.ask.join != join || hold.ask.digest != digest {
+        return Err(Refused::OtherQuery(id));
+    }
+    let used_up = |why| Err(Refused::UsedUp { id, why });
+    if hold.delivered_at.is_some() {
+        return used_up("its answer was delivered");
+    }
+    if hold.claims.len() >= CLAIMS_MAX {
+        return used_up("it was claimed three times");
+    }
+    if now > later(approved_at, CLAIM_WINDOW) {
+        return used_up("it was approved more than ten minutes ago");
+    }
+    hold.claims.push(Claim { by, at: now });
+    Ok(())
+}
+
+fn deliver(hold: &mut Hold, now: Timestamp) -> Result<(), Refused> {
+    if hold.claims.is_empty() {
+        return Err(Refused::NotApproved { id: hold.id(), phase: hold.phase() });
+    }
+    hold.delivered_at.get_or_insert(now);
+    Ok(())
+}
+
+/// Who may decide about a pending hold now: `group legal, user alice`.
+#[must_use]
+pub fn who_may_decide(hold: &Hold) -> String {
+    let mut names = Vec::new();
+    for (chain, track) in hold.tracks() {
+        let Some(stage) = track.current(chain) else { continue };
+        names.extend(named(chain, stage, track, hold));
+    }
+    names.sort();
+    names.dedup();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
+
+fn named(chain: &Chain, stage: &Stage, track: &Track, hold: &Hold) -> Vec<String> {
+    let fallback: &[Approver] = if track.escalated_at.is_some() { &stage.fallback } else { &[] };
+    let show = |approver: &Approver| match approver {
+        Approver::Group(group) => Some(format!("group {group}")),
+        Approver::User(user) => {
+            let person = Person { name: user.clone(), groups: Vec::new(), authenticated_by: String::new() };
+            let free = standing(chain, stage, track.reach(), &person, &hold.ask.requester) == Standing::Eligible;
+            free.then(|| format!("user {user}"))
+        }
+    };
+    stage.approvers.iter().chain(fallback).filter_map(show).collect()
+}

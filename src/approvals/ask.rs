@@ -1,0 +1,77 @@
+//! What is asked of people: everything a hold starts from.
+//!
+//! Must not know how the answer is found. Guarantees that an [`Ask`] never carries the query's bytes: digests, reasons
+//! and an excerpt only.
+
+use jiff::Timestamp;
+
+use super::Chain;
+use crate::base::{Content, Digest, HoldId, QueryId};
+use crate::rules::PolicyRef;
+
+/// Who asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Requester {
+    /// The authenticated user; `None` when anonymous. Anonymous requesters never share a hold.
+    pub user: Option<String>,
+    /// The user's groups.
+    pub groups: Vec<String>,
+}
+
+/// Why people are asked: one finding, without text.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Reason {
+    /// Whose rule.
+    pub policy: PolicyRef,
+    /// The rule's name.
+    pub rule: String,
+    /// What matched: `keyword`, a detector's name, `cel`...
+    pub matcher: String,
+    /// Where.
+    pub place: String,
+}
+
+/// A question to people: everything a hold starts from.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Ask {
+    /// The new hold's id.
+    pub id: HoldId,
+    /// The query that opened it.
+    pub query: QueryId,
+    /// Identity + route + body as it came: a retry with the same key joins the same hold.
+    pub join: Digest,
+    /// SHA-256 of the bytes that a release would forward.
+    pub digest: Digest,
+    /// The rule set in force.
+    pub revision: Digest,
+    /// Who asked.
+    pub requester: Requester,
+    /// `POST /v1/chat/completions`.
+    pub route: String,
+    /// The model the caller named.
+    pub model: Option<String>,
+    /// Every chain that must be satisfied, as it stood when the hold was opened.
+    pub chains: Vec<Chain>,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// The matched text with surroundings, masked as the policy says, at most 4 KB: made by [`super::excerpt`].
+    #[serde(with = "stored_text")]
+    pub excerpt: Content,
+    /// When.
+    pub opened_at: Timestamp,
+}
+
+/// The excerpt is stored with its hold, so its text is written out here and nowhere else.
+mod stored_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::base::Content;
+
+    pub(super) fn serialize<S: Serializer>(text: &Content, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text.reveal())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Content, D::Error> {
+        String::deserialize(from).map(Content::new)
+    }
+}

@@ -1,0 +1,40 @@
+//! When a repeated query joins a hold instead of opening another one.
+//!
+//! Must not know stores. Guarantees: anonymous callers never join; nobody joins a hold that was opened for other bytes or
+//! other chains; a client that was told to come back finds its answer, whatever was decided in between.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::hold::later;
+use super::{Ask, Ending, Event, Hold, advance};
+
+/// How long a denial or an expiry answers the same query without asking people again: longer than the 60 s after which a
+/// waiting client comes back at the latest, short enough that nobody takes it for a ban.
+pub const ANSWER_WINDOW: Duration = Duration::from_mins(2);
+
+/// Whether the query behind `ask` joins `hold`: it waits, or may still be claimed, or was refused a moment ago.
+///
+/// Apply [`Event::Tick`] first, so that the phase is that of `now`.
+#[must_use]
+pub fn joins(hold: &Hold, ask: &Ask, now: Timestamp) -> bool {
+    let first = hold.ask();
+    let known = ask.requester.user.is_some() && ask.requester.user == first.requester.user;
+    // Redactions or chains that changed with the rule set make another question of the same body.
+    let same = ask.join == first.join && ask.digest == first.digest && ask.chains == first.chains;
+    if !known || !same {
+        return false;
+    }
+    match hold.ending() {
+        None => true,
+        Some((Ending::Approved, _)) => {
+            let claim = Event::Claimed { by: String::new(), join: ask.join, digest: ask.digest };
+            advance(hold, claim, now).is_ok()
+        }
+        Some((Ending::Denied(_) | Ending::NeverApprovable(_) | Ending::Expired(_), at)) => {
+            now <= later(at, ANSWER_WINDOW)
+        }
+        Some((Ending::ClientGone | Ending::Withdrawn { .. }, _)) => false,
+    }
+}

@@ -1,0 +1,246 @@
+//! Documents -> what a gate loads: every object is checked, those that apply are built into one rule set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::Scope;
+use super::limits::DIAGNOSTICS_MAX;
+use super::matcher::Trail;
+use super::path::FieldPath;
+use super::report::Report;
+use super::{Diagnostic, Document, Severity, chain, names, policy, selector};
+use crate::api::policy::{ApprovalPolicy, LabelSelector};
+use crate::api::{Metadata, Object};
+use crate::approvals::Chain;
+use crate::rules::{Action, BuildFailure, ChainRef, Disposition, Policy, PolicyRef, RuleSet, Workload};
+
+/// The namespace of namespaced objects that name none.
+const NAMESPACE_DEFAULT: &str = "default";
+
+/// What a gate loads.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The policies that apply.
+    pub rule_set: RuleSet,
+    /// Every chain there is.
+    pub chains: BTreeMap<ChainRef, Chain>,
+    /// What is surely not meant, but can be loaded.
+    pub warnings: Vec<Diagnostic>,
+    /// How many policies apply.
+    pub policies: usize,
+}
+
+/// Compiles what applies to one workload. Every object is checked, also those that do not apply.
+pub fn compile(documents: &[Document], workload: &Workload) -> Result<Compilation, Vec<Diagnostic>> {
+    build(documents, Some(workload))
+}
+
+/// Compiles all objects, whichever workload they are for: what can be said of them without knowing it.
+pub fn check(documents: &[Document]) -> Result<Compilation, Vec<Diagnostic>> {
+    build(documents, None)
+}
+
+fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilation, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let chains = chains(documents, &mut found);
+    let prepared = policies(documents, &chains, workload, &mut found);
+    if found.iter().any(|d| d.severity == Severity::Error) {
+        return Err(worst_first(found));
+    }
+    unused_chains(documents, &prepared, &mut found);
+    let (applying, origins): (Vec<_>, Vec<_>) =
+        prepared.into_iter().filter(|p| p.applies).map(|p| (p.strict, p.origin)).unzip();
+    let count = applying.len();
+    match RuleSet::build(applying) {
+        Ok(rule_set) => Ok(Compilation { rule_set, chains, warnings: found, policies: count }),
+        Err(failures) => {
+            found.extend(failures.into_iter().map(|failure| explain(failure, &origins)));
+            Err(worst_first(found))
+        }
+    }
+}
+
+/// Errors before warnings, otherwise as they stand in the files.
+fn worst_first(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    found.sort_by_key(|d| d.severity);
+    found.truncate(DIAGNOSTICS_MAX);
+    found
+}
+
+/// A checked policy.
+struct Prepared<'a> {
+    strict: Policy,
+    origin: Origin<'a>,
+    applies: bool,
+}
+
+/// Where a policy came from, to show what building finds.
+struct Origin<'a> {
+    name: PolicyRef,
+    document: &'a Document,
+    title: String,
+    trail: Trail,
+}
+
+fn explain(failure: BuildFailure, origins: &[Origin<'_>]) -> Diagnostic {
+    let origin = origins.iter().find(|o| o.name == failure.policy);
+    let path = origin.and_then(|o| o.trail.field(&failure.path)).map_or_else(
+        || format!("spec.{}", failure.path.trim_start_matches("spec.")),
+        |field| field.as_str().to_owned(),
+    );
+    Diagnostic {
+        severity: Severity::Error,
+        object: Some(origin.map_or_else(|| failure.policy.to_string(), |o| o.title.clone())),
+        at: origin.and_then(|o| o.document.locate(&path)),
+        path,
+        message: failure.why,
+        help: None,
+    }
+}
+
+fn chains(documents: &[Document], found: &mut Vec<Diagnostic>) -> BTreeMap<ChainRef, Chain> {
+    let mut chains = BTreeMap::new();
+    for document in documents {
+        let (kind, loose, namespaced) = match &document.object {
+            Object::ApprovalChain(chain) => ("ApprovalChain", chain, Scoped::Namespace),
+            Object::ClusterApprovalChain(chain) => ("ClusterApprovalChain", chain, Scoped::Cluster),
+            Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) => continue,
+        };
+        let name = name(&loose.metadata, namespaced);
+        let mut report = Report::new(document, format!("{kind} {name}"));
+        metadata(&loose.metadata, namespaced, &mut report);
+        let strict = chain::strict(name.clone(), &loose.spec, &mut report);
+        if chains.insert(name.clone(), strict).is_some() {
+            twice(kind, &name, &mut report);
+        }
+        found.extend(report.finish());
+    }
+    chains
+}
+
+fn policies<'a>(
+    documents: &'a [Document],
+    chains: &BTreeMap<ChainRef, Chain>,
+    workload: Option<&Workload>,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Prepared<'a>> {
+    let mut prepared = Vec::new();
+    let mut seen = BTreeSet::new();
+    for document in documents {
+        let (kind, loose, scoped) = match &document.object {
+            Object::ApprovalPolicy(policy) => ("ApprovalPolicy", policy, Scoped::Namespace),
+            Object::ClusterApprovalPolicy(policy) => ("ClusterApprovalPolicy", policy, Scoped::Cluster),
+            Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => continue,
+        };
+        let name = name(&loose.metadata, scoped);
+        let title = format!("{kind} {name}");
+        let mut report = Report::new(document, title.clone());
+        for (key, at) in document.boolean_keys() {
+            let help = if key == "on" { "the field is called `subject`" } else { "write the key in quotes" };
+            report.warning_at(at, format!("kubectl takes the key `{key}` without quotes for a boolean")).help(help);
+        }
+        metadata(&loose.metadata, scoped, &mut report);
+        if !seen.insert(name.clone()) {
+            twice(kind, &name, &mut report);
+        }
+        let mut trail = Trail::default();
+        let scope = Scope { namespace: name.namespace.as_deref(), chains };
+        let strict = policy::strict(name.clone(), &loose.spec, &scope, &mut trail, &mut report);
+        let applies = workload.is_none_or(|workload| applies(&name, loose, workload, &mut report));
+        found.extend(report.finish());
+        prepared.push(Prepared { strict, origin: Origin { name, document, title, trail }, applies });
+    }
+    if workload.is_some() && !prepared.iter().any(|p| p.applies) {
+        found.push(Diagnostic {
+            severity: Severity::Warning,
+            object: None,
+            path: String::new(),
+            message: "no policy applies to this workload: every query will be refused".to_owned(),
+            help: None,
+            at: None,
+        });
+    }
+    prepared
+}
+
+fn applies(name: &PolicyRef, policy: &ApprovalPolicy, workload: &Workload, report: &mut Report<'_>) -> bool {
+    if let Some(namespace) = &name.namespace
+        && *namespace != workload.namespace
+    {
+        let path = FieldPath::of("metadata").field("namespace");
+        let here = &workload.namespace;
+        report.warning(&path, format!("does not apply here: the workload is in namespace `{here}`"));
+        return false;
+    }
+    let selector: &LabelSelector = &policy.spec.selector;
+    let selected = selector::matches(selector, &workload.labels);
+    if !selected {
+        let path = FieldPath::of("spec").field("selector");
+        report.warning(&path, "does not apply here: the workload's labels do not match");
+    }
+    selected
+}
+
+/// Whether a kind lives in namespaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scoped {
+    Namespace,
+    Cluster,
+}
+
+fn name(metadata: &Metadata, scoped: Scoped) -> PolicyRef {
+    let namespace = || metadata.namespace.clone().unwrap_or_else(|| NAMESPACE_DEFAULT.to_owned());
+    PolicyRef { namespace: (scoped == Scoped::Namespace).then(namespace), name: metadata.name.clone() }
+}
+
+fn metadata(metadata: &Metadata, scoped: Scoped, report: &mut Report<'_>) {
+    let path = FieldPath::of("metadata");
+    if !names::is_subdomain(&metadata.name) {
+        report
+            .error(&path.field("name"), format!("`{}` is not an object's name", metadata.name))
+            .help("use lower-case letters, digits, `-` and `.`, at most 253");
+    }
+    let Some(namespace) = &metadata.namespace else { return };
+    let path = path.field("namespace");
+    if scoped == Scoped::Cluster {
+        report.error(&path, "this kind has no namespace").help("remove it, or use the kind without `Cluster`");
+    } else if !names::is_label(namespace) {
+        report
+            .error(&path, format!("`{namespace}` is not a namespace's name"))
+            .help("use lower-case letters, digits and `-`, at most 63");
+    }
+}
+
+fn twice(kind: &str, name: &PolicyRef, report: &mut Report<'_>) {
+    let path = FieldPath::of("metadata").field("name");
+    report.error(&path, format!("there are two of {kind} `{name}`")).help("rename or remove one of them");
+}
+
+/// A chain that no policy names is most often a misspelt one.
+fn unused_chains(documents: &[Document], policies: &[Prepared<'_>], found: &mut Vec<Diagnostic>) {
+    let used: BTreeSet<_> = policies.iter().flat_map(|p| named_chains(&p.strict)).collect();
+    for document in documents {
+        let (kind, loose, scoped) = match &document.object {
+            Object::ApprovalChain(chain) => ("ApprovalChain", chain, Scoped::Namespace),
+            Object::ClusterApprovalChain(chain) => ("ClusterApprovalChain", chain, Scoped::Cluster),
+            Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) => continue,
+        };
+        let name = name(&loose.metadata, scoped);
+        if !used.contains(&name) {
+            let mut report = Report::new(document, format!("{kind} {name}"));
+            report.warning(&FieldPath::of("metadata").field("name"), "no policy names this chain");
+            found.extend(report.finish());
+        }
+    }
+}
+
+fn named_chains(policy: &Policy) -> impl Iterator<Item = &ChainRef> {
+    let rules = policy.rules.iter().filter_map(|rule| match &rule.action {
+        Action::Hold { chain } => Some(chain),
+        Action::Allow | Action::Alert { .. } | Action::Redact | Action::Deny { .. } => None,
+    });
+    let coverage = policy.coverage.iter().filter_map(|entry| match &entry.action {
+        Disposition::Hold(chain) => Some(chain),
+        Disposition::Allow | Disposition::Deny => None,
+    });
+    rules.chain(coverage)
+}

@@ -1,0 +1,55 @@
+//! Every limit on what people write, each with its reason.
+
+use std::time::Duration;
+
+/// Longest file: what etcd takes as one object is 1.5 MB; a keyword list of 10,000 words is about 200 KB.
+pub(super) const FILE_BYTES_MAX: usize = 2 << 20;
+/// Most documents in one file: keeps one bad generator from filling the gate.
+pub(super) const DOCUMENTS_MAX: usize = 1_000;
+/// Deepest nesting of YAML: a rule of `MATCH_DEPTH_MAX` levels needs about 25.
+pub(super) const NESTING_MAX: usize = 48;
+/// Most values in one file, aliases expanded: an alias bomb ends here.
+pub(super) const NODES_MAX: usize = 200_000;
+/// Most problems reported at once; nobody reads on.
+pub(super) const DIAGNOSTICS_MAX: usize = 100;
+
+/// Most rules and coverage entries in one policy.
+pub(super) const RULES_MAX: usize = 500;
+/// Deepest nesting of `anyOf`, `allOf` and `noneOf`: nobody follows more.
+pub(super) const MATCH_DEPTH_MAX: usize = 8;
+/// Most words in one list.
+pub(super) const KEYWORDS_MAX: usize = 10_000;
+/// Longest word or phrase in characters: a sentence.
+pub(super) const KEYWORD_CHARS_MAX: usize = 256;
+/// Most patterns, detectors, conditions, routes, models or places in one list.
+pub(super) const LIST_MAX: usize = 500;
+/// Longest pattern in bytes.
+pub(super) const REGEX_BYTES_MAX: usize = 4_096;
+/// Longest CEL source in bytes.
+pub(super) const CEL_BYTES_MAX: usize = 4_096;
+/// Longest message to a client in characters.
+pub(super) const MESSAGE_CHARS_MAX: usize = 1_024;
+/// Longest route, model name or place in bytes.
+pub(super) const NAME_BYTES_MAX: usize = 512;
+/// Largest count in a rate or a size: far past any model's context.
+pub(super) const COUNT_MAX: u64 = 1_000_000_000;
+
+/// Most stages in one chain.
+pub(super) const STAGES_MAX: usize = 16;
+/// Most approvers in one list.
+pub(super) const APPROVERS_MAX: usize = 200;
+/// Largest quorum.
+pub(super) const QUORUM_MAX: u32 = 100;
+
+/// A hold ends after this long unless its chain says otherwise.
+pub(super) const EXPIRES_AFTER_DEFAULT: Duration = Duration::from_hours(1);
+/// Shortest time for people to decide: less is a mistake.
+pub(super) const DECIDE_MIN: Duration = Duration::from_secs(1);
+/// Longest time for people to decide; no client waits longer, and a hold costs memory.
+pub(super) const DECIDE_MAX: Duration = Duration::from_hours(7 * 24);
+/// Longest time that a release carries repeated text.
+pub(super) const CARRY_MAX: Duration = Duration::from_hours(30 * 24);
+/// Shortest window of a rate.
+pub(super) const RATE_WINDOW_MIN: Duration = Duration::from_secs(1);
+/// Longest window of a rate: counters are kept in memory for as long.
+pub(super) const RATE_WINDOW_MAX: Duration = Duration::from_hours(24);

@@ -1,0 +1,234 @@
+//! Held queries on one machine: the gate's port to people, on an SQLite file that the command line writes to as well.
+//!
+//! # Flow
+//! The gate asks through [`SqliteHolds`]; people decide through [`Store`], in this process or another; one task looks
+//! every [`LOOK_EVERY`] whether another process wrote, fires timers, and wakes those who wait.
+//!
+//! # Guarantees
+//! * What was answered is on disk; pending holds survive a restart.
+//! * A decision is in the audit trail before anybody who waits hears of it; while the trail cannot be written, nothing is
+//!   released.
+//! * The gate is the only writer of the audit trail: the command line leaves decisions in a table.
+//!
+//! # Limits
+//! [`PENDING_PER_REQUESTER_MAX`], [`PENDING_MAX`], [`HOLD_BYTES_MAX`], [`FINISHED_MAX`], [`KEPT_FOR`].
+//!
+//! # Errors
+//! [`StoreFailure`] for people, `sidecar::HoldFailure` for the gate.
+//!
+//! Knows nothing of HTTP or the command line.
+
+mod failure;
+mod file;
+mod request;
+mod schema;
+mod store;
+mod waiters;
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+pub use failure::StoreFailure;
+pub use file::Missing;
+pub use request::approval_request;
+pub use store::{FINISHED_MAX, HOLD_BYTES_MAX, KEPT_FOR, Listed, PENDING_MAX, PENDING_PER_REQUESTER_MAX, Store};
+
+use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Release, Step};
+use crate::base::{Clock, Digest, HoldId};
+use crate::rules::Held;
+use crate::sidecar::{HoldFailure, Holds, Recorder, Wait};
+use store::Opened;
+use waiters::Waiters;
+
+/// How often the database is asked whether another process wrote: people do not notice it, and it costs microseconds.
+pub const LOOK_EVERY: Duration = Duration::from_millis(150);
+
+/// Stands for a change counter when there is something to look at, whatever the counter says.
+const UNSEEN: i64 = i64::MIN;
+
+/// The gate's holds.
+pub struct SqliteHolds {
+    store: Store,
+    recorder: Arc<dyn Recorder>,
+    /// Who claims, in the record: `gate 4711`.
+    claimant: String,
+    waiters: Waiters,
+    /// The database's change counter when all of it had been seen to.
+    seen: std::sync::Mutex<i64>,
+    /// Held while decisions are copied to the audit trail, so that none is copied twice.
+    recording: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for SqliteHolds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteHolds").field("claimant", &self.claimant).finish_non_exhaustive()
+    }
+}
+
+impl SqliteHolds {
+    /// Opens `folder/approvals.db`, making both if needed. Spawn [`SqliteHolds::watch`] beside it.
+    pub async fn open(
+        folder: &Path, clock: Arc<dyn Clock>, recorder: Arc<dyn Recorder>,
+    ) -> Result<Arc<Self>, StoreFailure> {
+        let store = Store::open(folder, Missing::Create, clock).await?;
+        // Decisions may have come while no gate was running: the first look sees to them.
+        let seen = std::sync::Mutex::new(UNSEEN);
+        Ok(Arc::new(Self {
+            store,
+            recorder,
+            claimant: format!("gate {}", std::process::id()),
+            waiters: Waiters::default(),
+            seen,
+            recording: tokio::sync::Mutex::new(()),
+        }))
+    }
+
+    /// The task that notices what other processes decide and what time does. It ends when the holds are dropped.
+    pub fn watch(self: &Arc<Self>) -> JoinHandle<()> {
+        let weak = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut every = tokio::time::interval(LOOK_EVERY);
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut failing = false;
+            loop {
+                every.tick().await;
+                let Some(holds) = weak.upgrade() else { return };
+                let failed = match holds.look().await {
+                    Ok(()) => false,
+                    // Said once, not seven times a second.
+                    Err(failure) if !failing => {
+                        tracing::error!(error = %failure, "held queries cannot be looked after");
+                        true
+                    }
+                    Err(_) => true,
+                };
+                failing = failed;
+            }
+        })
+    }
+
+    /// Looks once: timers that are due, decisions of other processes, and who is to be woken.
+    pub async fn look(&self) -> Result<(), HoldFailure> {
+        let timed = self.store.tick().await.map_err(unavailable)?;
+        let version = self.store.foreign_changes().await.map_err(unavailable)?;
+        if self.swap_seen(UNSEEN) == version && timed.is_empty() {
+            self.swap_seen(version);
+            return Ok(());
+        }
+        if !self.waiters.is_empty() {
+            let pending = self.store.pending().await.map_err(unavailable)?;
+            self.waiters.wake(|id| !pending.contains(&id.to_string()));
+        }
+        self.record().await?;
+        self.swap_seen(version);
+        Ok(())
+    }
+
+    fn swap_seen(&self, version: i64) -> i64 {
+        std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), version)
+    }
+
+    /// Enters a decision made in this process.
+    pub async fn decide(&self, id: HoldId, ballot: Ballot) -> Result<Step, StoreFailure> {
+        let step = self.store.decide(id, ballot).await?;
+        self.swap_seen(UNSEEN);
+        self.waiters.wake(|waited| waited == id);
+        Ok(step)
+    }
+
+    /// Copies decisions to the audit trail, oldest first. One that cannot be marked afterwards is written again: twice in
+    /// the trail is a nuisance, never is a hole.
+    async fn record(&self) -> Result<(), HoldFailure> {
+        let _one_at_a_time = self.recording.lock().await;
+        loop {
+            let batch = self.store.unrecorded().await.map_err(unavailable)?;
+            let Some(last) = batch.last().map(|decision| decision.number) else { return Ok(()) };
+            let recorder = Arc::clone(&self.recorder);
+            let append = move || batch.into_iter().try_for_each(|decision| recorder.append(decision.event));
+            let appended = tokio::task::spawn_blocking(append).await;
+            if !matches!(appended, Ok(Ok(()))) {
+                return Err(HoldFailure::Unavailable);
+            }
+            self.store.recorded(last).await.map_err(unavailable)?;
+        }
+    }
+
+    async fn wait(&self, id: HoldId) -> Result<Phase, HoldFailure> {
+        let waiting = self.waiters.join(id);
+        loop {
+            // Armed before the look, so that no decision falls between the two.
+            let bell = waiting.bell.notified();
+            let phase = self.store.get(id).await.map_err(|failure| told(id, failure))?.phase();
+            if phase != Phase::Pending {
+                self.record().await?;
+                return Ok(phase);
+            }
+            bell.await;
+        }
+    }
+
+    /// Persists the use of an approval; nothing is released while its decisions are not in the audit trail.
+    async fn use_up(&self, id: HoldId, join: Digest, digest: Digest) -> Result<Hold, HoldFailure> {
+        self.record().await?;
+        let claim = Event::Claimed { by: self.claimant.clone(), join, digest };
+        Ok(self.store.apply(id, claim).await.map_err(|failure| told(id, failure))?.hold)
+    }
+}
+
+impl Holds for SqliteHolds {
+    fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>> {
+        Box::pin(async move {
+            let id = ask.id;
+            match self.store.ask(ask).await.map_err(|failure| told(id, failure))? {
+                Opened::New(id) | Opened::Joined(id) => Ok(id),
+            }
+        })
+    }
+
+    fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>> {
+        Box::pin(self.wait(id))
+    }
+
+    fn claim(&self, id: HoldId, held: Held, join: Digest) -> Wait<'_, Result<Release, HoldFailure>> {
+        Box::pin(async move {
+            let hold = self.use_up(id, join, held.digest()).await?;
+            Release::claim(&hold, held).map_err(|_| HoldFailure::NotReleased(id))
+        })
+    }
+
+    fn delivered(&self, id: HoldId) -> Wait<'_, Result<(), HoldFailure>> {
+        Box::pin(async move {
+            self.store.apply(id, Event::Delivered).await.map_err(|failure| told(id, failure))?;
+            Ok(())
+        })
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn unavailable(failure: StoreFailure) -> HoldFailure {
+    tracing::error!(error = %failure, cause = ?std::error::Error::source(&failure), "the approvals database failed");
+    HoldFailure::Unavailable
+}
+
+/// What the gate is told of a failure; people read the log.
+fn told(id: HoldId, failure: StoreFailure) -> HoldFailure {
+    match failure {
+        StoreFailure::Unknown(_) => HoldFailure::Unknown(id),
+        StoreFailure::Overloaded => HoldFailure::Overloaded,
+        StoreFailure::Refused(_) => HoldFailure::NotReleased(id),
+        StoreFailure::Missing(_)
+        | StoreFailure::File { .. }
+        | StoreFailure::Newer { .. }
+        | StoreFailure::Database(_)
+        | StoreFailure::Damaged { .. }
+        | StoreFailure::Ambiguous { .. }
+        | StoreFailure::Contended(_) => unavailable(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The tables, and the steps from each version of them to the next.
+//!
+//! Must not know what a hold means. Guarantees: a database of an older version is brought up to date in one transaction;
+//! one of a newer version is left alone.
+
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use super::StoreFailure;
+
+/// Step `n` leads from version `n` to `n + 1`. Steps that were released never change.
+const STEPS: &[(&str, &str)] = &[(
+    "CREATE TABLE hold (
+        id TEXT PRIMARY KEY,
+        phase TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        join_key TEXT NOT NULL,
+        requester TEXT,
+        opened_at INTEGER NOT NULL,
+        next_timer INTEGER,
+        ended_at INTEGER,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX hold_by_join ON hold (join_key);
+    CREATE INDEX hold_by_phase ON hold (phase, requester);
+    CREATE INDEX hold_by_timer ON hold (next_timer) WHERE next_timer IS NOT NULL;
+    CREATE INDEX hold_by_end ON hold (ended_at) WHERE ended_at IS NOT NULL;
+    CREATE TABLE decision (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        hold TEXT NOT NULL,
+        decision TEXT NOT NULL,
+        person TEXT NOT NULL,
+        authenticated_by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        decided_at INTEGER NOT NULL,
+        recorded INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX decision_to_record ON decision (number) WHERE recorded = 0;",
+    "PRAGMA user_version = 1",
+)];
+
+/// Brings the database up to date.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreFailure> {
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    // The version is read inside the transaction: of two programs that start at once, one migrates.
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *all).await?.try_get(0)?;
+    if found > known || found < 0 {
+        return Err(StoreFailure::Newer { found, known });
+    }
+    for (tables, version) in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        sqlx::raw_sql(*tables).execute(&mut *all).await?;
+        sqlx::raw_sql(*version).execute(&mut *all).await?;
+    }
+    all.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! Holds in SQLite: each change is one transaction over the version it read.
+//!
+//! Must not know HTTP or the command line. Guarantees: what was answered is on disk; of two decisions at once, in one
+//! program or in two, the second sees the first; the number of rows and the size of each are bounded.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::{Missing, StoreFailure, file};
+use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Step, advance, joins};
+use crate::audit;
+use crate::base::{Clock, HoldId};
+
+/// Most pending holds of one identity; all anonymous callers are one.
+pub const PENDING_PER_REQUESTER_MAX: i64 = 20;
+/// Most pending holds in all: at 64 KB each, what a small machine can keep, and more than people can work off.
+pub const PENDING_MAX: i64 = 1000;
+/// Largest hold as stored. The machine cuts what callers can lengthen; this is the second lock.
+pub const HOLD_BYTES_MAX: usize = 64 * 1024;
+/// How long finished holds are kept for `approvals list --all`; the audit trail keeps the decisions.
+pub const KEPT_FOR: Duration = Duration::from_hours(24 * 7);
+/// Most finished holds kept, whatever their age.
+pub const FINISHED_MAX: i64 = 10_000;
+/// Most rows one look at timers or decisions takes, so that nobody waits long for the connection.
+const BATCH_MAX: i64 = 100;
+/// Most holds with the same key that are looked at for joining.
+const CANDIDATES_MAX: i64 = 8;
+
+/// Which holds a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Those that wait for people.
+    Pending,
+    /// All that are kept.
+    All,
+}
+
+/// How a new question ended up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// As a hold of its own.
+    New(HoldId),
+    /// It joined this one.
+    Joined(HoldId),
+}
+
+/// A decision that is not in the audit trail yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unrecorded {
+    pub(super) number: i64,
+    pub(super) event: audit::Event,
+}
+
+/// The holds of one data folder.
+pub struct Store {
+    connection: Mutex<SqliteConnection>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database in `folder`.
+    pub async fn open(folder: &Path, missing: Missing, clock: Arc<dyn Clock>) -> Result<Self, StoreFailure> {
+        let connection = Mutex::new(file::open(folder, missing).await?);
+        Ok(Self { connection, clock })
+    }
+
+    /// One hold, by id.
+    pub async fn get(&self, id: HoldId) -> Result<Hold, StoreFailure> {
+        let mut connection = self.connection.lock().await;
+        read(&mut connection, id).await
+    }
+
+    /// The holds that are kept, oldest first, and why others cannot be read.
+    pub async fn list(&self, listed: Listed) -> Result<(Vec<Hold>, Vec<StoreFailure>), StoreFailure> {
+        let sql = match listed {
+            Listed::Pending => "SELECT id, body FROM hold WHERE phase = 'Pending' ORDER BY opened_at, id",
+            Listed::All => "SELECT id, body FROM hold ORDER BY opened_at, id",
+        };
+        let mut connection = self.connection.lock().await;
+        let rows = sqlx::query(sql).fetch_all(&mut *connection).await?;
+        let (mut holds, mut damaged) = (Vec::new(), Vec::new());
+        for row in &rows {
+            match hold(row) {
+                Ok(hold) => holds.push(hold),
+                Err(failure) => damaged.push(failure),
+            }
+        }
+        Ok((holds, damaged))
+    }
+
+    /// The id that `text` is, or the start of, with or without the `h-`.
+    pub async fn find(&self, text: &str) -> Result<HoldId, StoreFailure> {
+        let shown = || crate::approvals::visible(text, crate::approvals::Lines::Escape).chars().take(64).collect();
+        let unknown = || StoreFailure::Unknown(shown());
+        let start = text.strip_prefix("h-").unwrap_or(text).to_ascii_lowercase();
+        if start.is_empty() || !start.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(unknown());
+        }
+        let sql = "SELECT id FROM hold WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT 5";
+        let mut connection = self.connection.lock().await;
+        let rows = sqlx::query(sql).bind(format!("h-{start}")).fetch_all(&mut *connection).await?;
+        let ids: Vec<String> = rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+        match ids.as_slice() {
+            [] => Err(unknown()),
+            [id] => id.parse().map_err(|_| unknown()),
+            _ => Err(StoreFailure::Ambiguous { prefix: shown(), ids }),
+        }
+    }
+
+    /// Enters a person's decision.
+    pub async fn decide(&self, id: HoldId, ballot: Ballot) -> Result<Step, StoreFailure> {
+        self.apply(id, Event::Decided(ballot)).await
+    }
+
+    /// Applies one event in one transaction. What time has done to the hold is applied and kept first.
+    pub(super) async fn apply(&self, id: HoldId, event: Event) -> Result<Step, StoreFailure> {
+        let now = self.clock.now();
+        let mut connection = self.connection.lock().await;
+        let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let before = read(&mut change, id).await?;
+        let timed = advance(&before, Event::Tick, now)?;
+        let (step, refused) = match advance(&timed.hold, event.clone(), now) {
+            Ok(step) => (step, None),
+            Err(refused) => (timed, Some(refused)),
+        };
+        write(&mut change, &before, &step.hold).await?;
+        if let (Event::Decided(ballot), None) = (&event, &refused) {
+            enter(&mut change, id, ballot, now).await?;
+        }
+        change.commit().await?;
+        match refused {
+            None => Ok(step),
+            Some(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Opens a hold, or finds the one that this question joins.
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Opened, StoreFailure> {
+        let now = self.clock.now();
+        let mut connection = self.connection.lock().await;
+        let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(id) = joined(&mut change, &ask, now).await? {
+            return Ok(Opened::Joined(id));
+        }
+        let hold = Hold::open(ask);
+        if hold.phase() == Phase::Pending {
+            room_for(&mut change, &hold).await?;
+        }
+        insert(&mut change, &hold).await?;
+        prune(&mut change, now).await?;
+        change.commit().await?;
+        Ok(Opened::New(hold.id()))
+    }
+
+    /// Applies timers that are due; answers with the holds it changed. One damaged row does not stop the others.
+    pub(super) async fn tick(&self) -> Result<Vec<Hold>, StoreFailure> {
+        let sql = "SELECT id FROM hold WHERE next_timer <= ? ORDER BY next_timer LIMIT ?";
+        let due = {
+            let mut connection = self.connection.lock().await;
+            let now = self.clock.now().as_millisecond();
+            sqlx::query(sql).bind(now).bind(BATCH_MAX).fetch_all(&mut *connection).await?
+        };
+        let mut changed = Vec::new();
+        for row in due {
+            let text: String = row.try_get("id")?;
+            let applied = match text.parse() {
+                Ok(id) => self.apply(id, Event::Tick).await,
+                Err(_) => Err(StoreFailure::Unknown(text)),
+            };
+            match applied {
+                Ok(step) => changed.push(step.hold),
+                Err(failure) => tracing::error!(error = %failure, "a timer of a held query cannot be applied"),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// A number that changes when another program wrote to the database.
+    pub(super) async fn foreign_changes(&self) -> Result<i64, StoreFailure> {
+        let mut connection = self.connection.lock().await;
+        Ok(sqlx::query("PRAGMA data_version").fetch_one(&mut *connection).await?.try_get(0)?)
+    }
+
+    /// The ids of all pending holds.
+    pub(super) async fn pending(&self) -> Result<HashSet<String>, StoreFailure> {
+        let mut connection = self.connection.lock().await;
+        let rows = sqlx::query("SELECT id FROM hold WHERE phase = 'Pending'").fetch_all(&mut *connection).await?;
+        Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
+    }
+
+    /// The oldest decisions that are not in the audit trail yet.
+    pub(super) async fn unrecorded(&self) -> Result<Vec<Unrecorded>, StoreFailure> {
+        let sql = "SELECT number, hold, decision, person, authenticated_by, reason FROM decision
+                   WHERE recorded = 0 ORDER BY number LIMIT ?";
+        let mut connection = self.connection.lock().await;
+        let rows = sqlx::query(sql).bind(BATCH_MAX).fetch_all(&mut *connection).await?;
+        rows.iter().map(unrecorded).collect()
+    }
+
+    /// Marks decisions up to and with `number` as recorded.
+    pub(super) async fn recorded(&self, number: i64) -> Result<(), StoreFailure> {
+        let sql = "UPDATE decision SET recorded = 1 WHERE recorded = 0 AND number <= ?";
+        let mut connection = self.connection.lock().await;
+        sqlx::query(sql).bind(number).execute(&mut *connection).await?;
+        Ok(())
+    }
+}
+
+fn hold(row: &SqliteRow) -> Result<Hold, StoreFailure> {
+    let (id, body): (String, &str) = (row.try_get("id")?, row.try_get("body")?);
+    serde_json::from_str(body).map_err(|source| StoreFailure::Damaged { id, source })
+}
+
+fn unrecorded(row: &SqliteRow) -> Result<Unrecorded, StoreFailure> {
+    let hold: String = row.try_get("hold")?;
+    let event = audit::Event::Decided {
+        hold: hold.parse().map_err(|_| StoreFailure::Unknown(hold))?,
+        decision: row.try_get("decision")?,
+        by: row.try_get("person")?,
+        authenticated_by: row.try_get("authenticated_by")?,
+        reason: row.try_get("reason")?,
+    };
+    Ok(Unrecorded { number: row.try_get("number")?, event })
+}
+
+async fn read(connection: &mut SqliteConnection, id: HoldId) -> Result<Hold, StoreFailure> {
+    let sql = "SELECT id, body FROM hold WHERE id = ?";
+    let row = sqlx::query(sql).bind(id.to_string()).fetch_optional(connection).await?;
+    row.as_ref().map_or_else(|| Err(StoreFailure::Unknown(id.to_string())), hold)
+}
+
+fn body(hold: &Hold) -> Result<String, StoreFailure> {
+    let damaged = |source| StoreFailure::Damaged { id: hold.id().to_string(), source };
+    serde_json::to_string(hold).map_err(damaged)
+}
+
+async fn insert(connection: &mut SqliteConnection, hold: &Hold) -> Result<(), StoreFailure> {
+    let body = body(hold)?;
+    if body.len() > HOLD_BYTES_MAX {
+        return Err(StoreFailure::Overloaded);
+    }
+    let sql = "INSERT INTO hold (id, phase, version, join_key, requester, opened_at, next_timer, ended_at, body)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sqlx::query(sql)
+        .bind(hold.id().to_string())
+        .bind(hold.phase().name())
+        .bind(version(hold))
+        .bind(hold.ask().join.to_string())
+        .bind(hold.ask().requester.user.as_deref())
+        .bind(hold.ask().opened_at.as_millisecond())
+        .bind(hold.next_timer().map(due_millisecond))
+        .bind(hold.ending().map(|(_, at)| at.as_millisecond()))
+        .bind(body)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// INVARIANT: only the version that was read is overwritten.
+async fn write(connection: &mut SqliteConnection, before: &Hold, after: &Hold) -> Result<(), StoreFailure> {
+    if before == after {
+        return Ok(());
+    }
+    let sql = "UPDATE hold SET phase = ?, version = ?, next_timer = ?, ended_at = ?, body = ?
+               WHERE id = ? AND version = ?";
+    let done = sqlx::query(sql)
+        .bind(after.phase().name())
+        .bind(version(after))
+        .bind(after.next_timer().map(due_millisecond))
+        .bind(after.ending().map(|(_, at)| at.as_millisecond()))
+        .bind(body(after)?)
+        .bind(before.id().to_string())
+        .bind(version(before))
+        .execute(connection)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreFailure::Contended(before.id())) }
+}
+
+async fn enter(
+    connection: &mut SqliteConnection, id: HoldId, ballot: &Ballot, now: Timestamp,
+) -> Result<(), StoreFailure> {
+    let sql = "INSERT INTO decision (hold, decision, person, authenticated_by, reason, decided_at)
+               VALUES (?, ?, ?, ?, ?, ?)";
+    sqlx::query(sql)
+        .bind(id.to_string())
+        .bind(ballot.decision.name())
+        .bind(&ballot.by.name)
+        .bind(&ballot.by.authenticated_by)
+        .bind(&ballot.reason)
+        .bind(now.as_millisecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The hold that a question joins; time is applied to each candidate first, in thought only.
+async fn joined(connection: &mut SqliteConnection, ask: &Ask, now: Timestamp) -> Result<Option<HoldId>, StoreFailure> {
+    let Some(user) = &ask.requester.user else { return Ok(None) };
+    let sql = "SELECT id, body FROM hold WHERE join_key = ? AND requester = ?
+               ORDER BY ended_at IS NOT NULL, opened_at DESC LIMIT ?";
+    let query = sqlx::query(sql).bind(ask.join.to_string()).bind(user).bind(CANDIDATES_MAX);
+    for row in query.fetch_all(connection).await? {
+        let candidate = advance(&hold(&row)?, Event::Tick, now)?.hold;
+        if joins(&candidate, ask, now) {
+            return Ok(Some(candidate.id()));
+        }
+    }
+    Ok(None)
+}
+
+async fn room_for(connection: &mut SqliteConnection, hold: &Hold) -> Result<(), StoreFailure> {
+    let sql = "SELECT COUNT(*) AS every, COUNT(*) FILTER (WHERE requester IS ?) AS own
+               FROM hold WHERE phase = 'Pending'";
+    let row = sqlx::query(sql).bind(hold.ask().requester.user.as_deref()).fetch_one(connection).await?;
+    let (every, own): (i64, i64) = (row.try_get("every")?, row.try_get("own")?);
+    if every >= PENDING_MAX || own >= PENDING_PER_REQUESTER_MAX { Err(StoreFailure::Overloaded) } else { Ok(()) }
+}
+
+/// Forgets finished holds that are old or too many, and recorded decisions about them. What is not in the audit trail
+/// yet stays.
+async fn prune(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreFailure> {
+    let kept_for = i64::try_from(KEPT_FOR.as_millis()).unwrap_or(i64::MAX);
+    let oldest = now.as_millisecond().saturating_sub(kept_for);
+    let old = "DELETE FROM hold WHERE ended_at < ?";
+    sqlx::query(old).bind(oldest).execute(&mut *connection).await?;
+    let many = "DELETE FROM hold WHERE id IN
+                (SELECT id FROM hold WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT -1 OFFSET ?)";
+    sqlx::query(many).bind(FINISHED_MAX).execute(&mut *connection).await?;
+    let decisions = "DELETE FROM decision WHERE recorded = 1 AND decided_at < ?";
+    sqlx::query(decisions).bind(oldest).execute(connection).await?;
+    Ok(())
+}
+
+fn version(hold: &Hold) -> i64 {
+    i64::try_from(hold.version()).unwrap_or(i64::MAX)
+}
+
+/// Rounded up, so that a timer is never found before it is due.
+fn due_millisecond(at: Timestamp) -> i64 {
+    let floor = at.as_millisecond();
+    if at.subsec_nanosecond() % 1_000_000 == 0 { floor } else { floor.saturating_add(1) }
+}

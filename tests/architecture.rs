@@ -1,0 +1,261 @@
+//! The structure, held to what `src/lib.rs` and CONTRIBUTING say of it: arrows between rooms, crates in their rooms,
+//! sizes, a first line that says what a file is, and no file or test that is never compiled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Longest file, tests left out.
+const FILE_LINES_MAX: usize = 500;
+/// Longest facade (`src/<room>.rs`).
+const FACADE_LINES_MAX: usize = 120;
+/// Longest program (`src/bin/*.rs`).
+const PROGRAM_LINES_MAX: usize = 60;
+
+/// Which rooms a room may use.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("query", &["base"]),
+    ("wire", &["base", "query"]),
+    ("detect", &["base"]),
+    ("rules", &["base", "query", "wire", "detect"]),
+    ("api", &["base", "query"]),
+    ("approvals", &["base", "query", "rules"]),
+    ("compile", &["base", "query", "wire", "detect", "rules", "api", "approvals"]),
+    ("audit", &["base", "query", "rules"]),
+    ("telemetry", &["base", "query", "wire", "rules", "approvals", "audit"]),
+    ("sidecar", &["base", "query", "wire", "detect", "rules", "approvals", "audit", "telemetry"]),
+    (
+        "standalone",
+        &["base", "query", "wire", "detect", "rules", "api", "compile", "approvals", "audit", "telemetry", "sidecar"],
+    ),
+    (
+        "cli",
+        &[
+            "base", "query", "wire", "detect", "rules", "api", "compile", "approvals", "audit", "telemetry", "sidecar",
+            "standalone",
+        ],
+    ),
+];
+
+/// Which rooms may use a crate; crates not named here may be used anywhere.
+const CRATES: &[(&str, &[&str])] = &[
+    ("tokio", &["sidecar", "standalone", "cli"]),
+    ("hyper", &["sidecar", "standalone", "cli"]),
+    ("hyper_util", &["sidecar", "standalone", "cli"]),
+    ("hyper_rustls", &["sidecar", "standalone", "cli"]),
+    ("http", &["sidecar", "standalone", "cli"]),
+    ("http_body_util", &["sidecar", "standalone", "cli"]),
+    ("axum", &["standalone", "cli"]),
+    ("sqlx", &["standalone"]),
+    ("clap", &["cli"]),
+    ("anyhow", &["cli"]),
+    ("comfy_table", &["cli"]),
+    ("cel", &["rules"]),
+    ("aho_corasick", &["rules"]),
+    ("regex_automata", &["rules", "detect"]),
+    ("regex_syntax", &["rules", "detect"]),
+    ("unicode_normalization", &["rules"]),
+    ("unicode_security", &["rules", "approvals"]),
+    ("serde_saphyr", &["compile", "standalone", "cli"]),
+    ("jsonwebtoken", &["sidecar"]),
+    ("prometheus_client", &["telemetry"]),
+    ("tracing_subscriber", &["telemetry"]),
+];
+
+struct File {
+    path: PathBuf,
+    room: String,
+    text: String,
+}
+
+impl File {
+    /// Lines up to the tests.
+    fn code(&self) -> &str {
+        self.text.split("\n#[cfg(test)]").next().unwrap_or_default()
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources() -> Vec<File> {
+    let src = root().join("src");
+    rust_files(&src)
+        .into_iter()
+        .map(|path| {
+            let inside = path.strip_prefix(&src).unwrap().to_path_buf();
+            let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+            File { room: first.trim_end_matches(".rs").to_owned(), text: fs::read_to_string(&path).unwrap(), path: inside }
+        })
+        .collect()
+}
+
+fn uncommented(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+/// Names that follow `prefix` in the code, as in `crate::rules` -> `rules`; `crate::{a, b::c}` gives both.
+fn named_after(code: &str, prefix: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let joined: String = uncommented(code).collect::<Vec<_>>().join("\n");
+    for (at, _) in joined.match_indices(prefix) {
+        let tail = &joined[at + prefix.len()..];
+        let list = tail.strip_prefix('{').map_or_else(|| tail.split(|c: char| !word(c)).next().unwrap_or(""), |inner| {
+            inner.split('}').next().unwrap_or("")
+        });
+        for item in list.split(',') {
+            let name: String = item.trim().chars().take_while(|c| word(*c)).collect();
+            if !name.is_empty() {
+                names.insert(name);
+            }
+        }
+    }
+    names
+}
+
+fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+fn demand(problems: &[String]) {
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn rooms_use_only_the_rooms_they_may() {
+    let arrows: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    let mut problems = Vec::new();
+    for file in sources().iter().filter(|f| f.room != "lib" && f.room != "bin") {
+        let Some(allowed) = arrows.get(file.room.as_str()) else {
+            problems.push(format!("src/{}: room `{}` is not on the map", file.name(), file.room));
+            continue;
+        };
+        for used in named_after(file.code(), "crate::") {
+            if used != file.room && arrows.contains_key(used.as_str()) && !allowed.contains(&used.as_str()) {
+                problems.push(format!("src/{}: `{}` may not use `{used}`", file.name(), file.room));
+            }
+        }
+    }
+    demand(&problems);
+}
+
+#[test]
+fn crates_are_used_only_in_their_rooms() {
+    let mut problems = Vec::new();
+    for file in sources().iter().filter(|f| f.room != "lib" && f.room != "bin") {
+        for (name, rooms) in CRATES {
+            let used = uncommented(file.code()).any(|line| {
+                line.match_indices(&format!("{name}::"))
+                    .any(|(at, _)| !line[..at].ends_with(|c: char| word(c) || c == ':'))
+            });
+            if used && !rooms.contains(&file.room.as_str()) {
+                problems.push(format!("src/{}: crate `{name}` does not belong in `{}`", file.name(), file.room));
+            }
+        }
+    }
+    demand(&problems);
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_small() {
+    let mut problems = Vec::new();
+    for file in sources() {
+        if !file.text.starts_with("//!") {
+            problems.push(format!("src/{}: does not open with `//!`", file.name()));
+        }
+        let facade = file.path.components().count() == 1 && file.room != "lib";
+        let (what, max) = match () {
+            () if file.room == "bin" => ("program", PROGRAM_LINES_MAX),
+            () if facade => ("facade", FACADE_LINES_MAX),
+            () => ("file", FILE_LINES_MAX),
+        };
+        let lines = file.code().lines().count();
+        if lines > max {
+            problems.push(format!("src/{}: {what} of {lines} lines, at most {max}", file.name()));
+        }
+    }
+    demand(&problems);
+}
+
+#[test]
+fn no_source_file_is_an_orphan() {
+    let mut problems = Vec::new();
+    let files = sources();
+    for file in files.iter().filter(|f| f.room != "lib" && f.room != "bin") {
+        let stem = file.path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert_ne!(stem, "mod", "src/{}: use `x.rs` beside `x/`", file.name());
+        let parent = match file.path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            Some(dir) => dir.with_extension("rs"),
+            None => PathBuf::from("lib.rs"),
+        };
+        let declared = files.iter().find(|f| f.path == parent).is_some_and(|f| {
+            uncommented(&f.text).any(|line| line.trim_end().ends_with(&format!("mod {stem};")))
+        });
+        if !declared {
+            problems.push(format!("src/{}: not declared in src/{}", file.name(), parent.display()));
+        }
+    }
+    demand(&problems);
+}
+
+#[test]
+fn no_test_file_is_an_orphan() {
+    let tests = root().join("tests");
+    let all: String = rust_files(&tests).iter().map(|p| fs::read_to_string(p).unwrap()).collect();
+    for file in rust_files(&tests).iter().filter(|p| p.parent() != Some(tests.as_path())) {
+        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(all.contains(&format!("mod {stem};")), "{} is never compiled", file.display());
+    }
+}
+
+#[test]
+fn nothing_is_ignored_or_silenced() {
+    let mut problems = Vec::new();
+    for path in rust_files(&root().join("src")).into_iter().chain(rust_files(&root().join("tests"))) {
+        let text = fs::read_to_string(&path).unwrap();
+        for mark in [concat!("#[ign", "ore"), concat!("#[al", "low("), concat!("tod", "o!("), concat!("unimple", "mented!(")] {
+            if uncommented(&text).any(|line| line.contains(mark)) {
+                problems.push(format!("{}: `{mark}`", path.display()));
+            }
+        }
+    }
+    demand(&problems);
+}
+
+#[test]
+fn the_sidecar_builds_without_kubernetes_and_sql() {
+    let out = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--no-default-features", "--features", "sidecar", "-e", "normal", "--prefix", "none"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(out.stdout).unwrap();
+    assert!(tree.contains("hyper v"), "cargo tree gave: {}", String::from_utf8_lossy(&out.stderr));
+    for unwanted in ["kube", "k8s-openapi", "sqlx", "sqlx-core", "libsqlite3-sys", "openssl", "openssl-sys", "axum", "clap"] {
+        assert!(!tree.lines().any(|line| line.split(' ').next() == Some(unwanted)), "the sidecar depends on `{unwanted}`");
+    }
+}
