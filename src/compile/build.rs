@@ -27,6 +27,17 @@ pub struct Compilation {
     pub warnings: Vec<Diagnostic>,
     /// How many policies apply.
     pub policies: usize,
+    trails: BTreeMap<PolicyRef, Trail>,
+}
+
+impl Compilation {
+    /// The field as people wrote it, `spec.rules[2].match.regex[1]`, behind a path that the engine names,
+    /// `rules[2].match.anyOf[1].regex`.
+    #[must_use]
+    pub fn written(&self, policy: &PolicyRef, path: &str) -> String {
+        let field = self.trails.get(policy).and_then(|trail| trail.field(path));
+        field.map_or_else(|| format!("spec.{path}"), |field| field.as_str().to_owned())
+    }
 }
 
 /// Compiles what applies to one workload. Every object is checked, also those that do not apply.
@@ -51,7 +62,10 @@ fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilat
         prepared.into_iter().filter(|p| p.applies).map(|p| (p.strict, p.origin)).unzip();
     let count = applying.len();
     match RuleSet::build(applying) {
-        Ok(rule_set) => Ok(Compilation { rule_set, chains, warnings: found, policies: count }),
+        Ok(rule_set) => {
+            let trails = origins.into_iter().map(|origin| (origin.name, origin.trail)).collect();
+            Ok(Compilation { rule_set, chains, warnings: found, policies: count, trails })
+        }
         Err(failures) => {
             found.extend(failures.into_iter().map(|failure| explain(failure, &origins)));
             Err(worst_first(found))

@@ -1,7 +1,7 @@
 //! Conditions -> strict matchers. Keeps which field each matcher came from, so that what only building finds out can be
 //! shown at that field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::{CEL_BYTES_MAX, COUNT_MAX, MATCH_DEPTH_MAX, RATE_WINDOW_MAX, RATE_WINDOW_MIN};
 use super::path::FieldPath;
@@ -220,14 +220,21 @@ fn regexes(patterns: &OneOrMany, path: &FieldPath, report: &mut Report<'_>) -> V
 fn detectors(names: &[String], path: &FieldPath, report: &mut Report<'_>) -> Vec<(FieldPath, Option<TextMatch>)> {
     bounded_list(names.len(), path, "detector", report);
     let mut texts = Vec::new();
+    let mut seen = BTreeSet::new();
     for (i, name) in names.iter().enumerate() {
         let path = path.index(i);
-        if let Some(found) = detect::by_name(name) {
-            texts.push((path, Some(TextMatch::Detector(found))));
+        if let Some(found) = detect::named(name) {
+            // A detector may be named alone and by its group; once is enough.
+            let fresh = found.into_iter().filter(|detector| seen.insert(detector.name));
+            texts.extend(fresh.map(|detector| (path.clone(), Some(TextMatch::Detector(detector)))));
             continue;
         }
-        let known: Vec<_> = detect::names().collect();
-        report.error(&path, format!("unknown detector `{name}`")).help = suggest::help(name, &known);
+        let known: Vec<_> = detect::names().chain(detect::groups().iter().map(|g| g.name)).collect();
+        let help = suggest::help(name, &known);
+        let groups: Vec<_> = detect::groups().iter().map(|group| group.name).collect();
+        report.error(&path, format!("unknown detector `{name}`")).help(
+            help.unwrap_or_else(|| format!("groups of detectors are {}", suggest::list(&groups).replace(" or ", " and "))),
+        );
         texts.push((path, None));
     }
     texts
