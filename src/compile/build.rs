@@ -35,8 +35,8 @@ impl Compilation {
     /// `rules[2].match.anyOf[1].regex`.
     #[must_use]
     pub fn written(&self, policy: &PolicyRef, path: &str) -> String {
-        let field = self.trails.get(policy).and_then(|trail| trail.field(path));
-        field.map_or_else(|| format!("spec.{path}"), |field| field.as_str().to_owned())
+        let written = self.trails.get(policy).and_then(|trail| trail.find(path));
+        written.map_or_else(|| format!("spec.{path}"), |written| written.field.as_str().to_owned())
     }
 }
 
@@ -97,16 +97,18 @@ struct Origin<'a> {
 
 fn explain(failure: BuildFailure, origins: &[Origin<'_>]) -> Diagnostic {
     let origin = origins.iter().find(|o| o.name == failure.policy);
-    let path = origin.and_then(|o| o.trail.field(&failure.path)).map_or_else(
-        || format!("spec.{}", failure.path.trim_start_matches("spec.")),
-        |field| field.as_str().to_owned(),
-    );
+    let written = origin.and_then(|o| o.trail.find(&failure.path));
+    let path = written.map_or_else(|| format!("spec.{}", failure.path), |w| w.field.as_str().to_owned());
+    let message = match written.and_then(|w| w.detector) {
+        Some(detector) => format!("detector `{detector}`: {}", failure.why),
+        None => failure.why,
+    };
     Diagnostic {
         severity: Severity::Error,
         object: Some(origin.map_or_else(|| failure.policy.to_string(), |o| o.title.clone())),
         at: origin.and_then(|o| o.document.locate(&path)),
         path,
-        message: failure.why,
+        message,
         help: None,
     }
 }

@@ -14,15 +14,28 @@ use crate::rules::{CelExpr, Matcher, Rate, RateUnit, TextMatch};
 
 /// Where matchers came from: the path of the strict matcher from `spec`, and the field as it was written.
 #[derive(Debug, Default)]
-pub(super) struct Trail(BTreeMap<String, FieldPath>);
+pub(super) struct Trail(BTreeMap<String, Written>);
+
+/// What people wrote for a strict matcher.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// The field.
+    pub(super) field: FieldPath,
+    /// Which detector, when the field names a group of them.
+    pub(super) detector: Option<&'static str>,
+}
 
 impl Trail {
     fn mark(&mut self, strict: &FieldPath, loose: &FieldPath) {
-        self.0.insert(strict.as_str().to_owned(), loose.clone());
+        self.mark_detector(strict, loose, None);
     }
 
-    /// The field behind a strict path: the nearest matcher around it.
-    pub(super) fn field(&self, strict: &str) -> Option<&FieldPath> {
+    fn mark_detector(&mut self, strict: &FieldPath, loose: &FieldPath, detector: Option<&'static str>) {
+        self.0.insert(strict.as_str().to_owned(), Written { field: loose.clone(), detector });
+    }
+
+    /// What stands behind a strict path: the nearest matcher around it.
+    pub(super) fn find(&self, strict: &str) -> Option<&Written> {
         let mut path = strict;
         loop {
             if let Some(found) = self.0.get(path) {
@@ -154,8 +167,13 @@ impl Conditions<'_, '_> {
     /// Several texts of one field: any of them. One alone needs no list around it.
     fn any_text(&mut self, texts: Vec<(FieldPath, Option<TextMatch>)>, strict: &FieldPath) -> Option<Matcher> {
         let alone = texts.len() == 1;
-        for (i, (path, _)) in texts.iter().enumerate() {
-            self.trail.mark(&if alone { strict.clone() } else { strict.field("anyOf").index(i) }, path);
+        for (i, (path, text)) in texts.iter().enumerate() {
+            let strict = if alone { strict.clone() } else { strict.field("anyOf").index(i) };
+            let detector = match text {
+                Some(TextMatch::Detector(detector)) => Some(detector.name),
+                Some(TextMatch::Keywords { .. } | TextMatch::Regex(_)) | None => None,
+            };
+            self.trail.mark_detector(&strict, path, detector);
         }
         let texts: Option<Vec<_>> = texts.into_iter().map(|(_, text)| text.map(Matcher::Text)).collect();
         let mut texts = texts?;
