@@ -12,6 +12,7 @@ mod data_dir;
 mod demo;
 mod demo_model;
 mod gate;
+mod explain;
 mod lint;
 mod policies;
 mod test;
@@ -51,6 +52,7 @@ enum Verb {
     Demo(demo::Arguments),
     DemoModel(demo_model::Arguments),
     Gate(gate::Arguments),
+    Explain(explain::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -61,6 +63,7 @@ impl Verb {
             Self::Demo(arguments) => demo::run(&arguments, console),
             Self::DemoModel(arguments) => demo_model::run(&arguments, console),
             Self::Gate(arguments) => gate::run(&arguments, console),
+            Self::Explain(arguments) => explain::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
