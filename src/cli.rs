@@ -7,7 +7,11 @@
 //!
 //! Knows nothing of how the rooms below do their work.
 
+mod approvals;
 mod console;
+mod data;
+mod decide;
+mod desk;
 mod lint;
 mod policies;
 
@@ -16,6 +20,8 @@ pub use console::{Console, Exit, Output};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::approvals::Decision;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -42,12 +48,20 @@ enum Colour {
 /// Every verb, in alphabetical order.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Approvals(approvals::Arguments),
+    /// Approve held queries.
+    Approve(decide::Arguments),
+    /// Deny held queries.
+    Deny(decide::Arguments),
     Lint(lint::Arguments),
 }
 
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
+            Self::Approvals(arguments) => approvals::run(&arguments, console),
+            Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
+            Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
         }
     }
