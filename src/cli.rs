@@ -14,6 +14,8 @@ mod decide;
 mod desk;
 mod lint;
 mod policies;
+mod test;
+mod trial;
 
 pub use console::{Console, Exit, Output};
 
@@ -54,6 +56,7 @@ enum Verb {
     /// Deny held queries.
     Deny(decide::Arguments),
     Lint(lint::Arguments),
+    Test(test::Arguments),
 }
 
 impl Verb {
@@ -63,6 +66,7 @@ impl Verb {
             Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
             Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
+            Self::Test(arguments) => test::run(&arguments, console),
         }
     }
 }

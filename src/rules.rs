@@ -13,15 +13,38 @@
 //!
 //! Knows nothing of Kubernetes, YAML, HTTP or where time comes from.
 
+mod atoms;
+mod cel;
+mod context;
+mod coverage;
+mod evaluate;
 mod judge;
 mod judgement;
+mod layer;
+mod lexicon;
+mod limits;
+mod node;
+mod opinion;
+mod pattern;
 mod policy;
+mod rates;
+mod redaction;
+mod revision;
+mod scan;
+mod set;
 mod view;
 
-pub use judge::{BuildFailure, Caller, Context, Posture, Rates, RuleSet, Workload, judge, observe, pass};
+pub use context::{Caller, Context, Posture, Workload};
+pub use judge::{judge, observe, pass};
 pub use judgement::{Basis, Clearance, Denial, DenialCode, Finding, Held, Judgement, Ruling, Verdict};
 pub use policy::{
     Action, CelExpr, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, OnError, Policy,
     PolicyRef, Rate, RateUnit, Retention, Rule, Subject, TextMatch,
 };
+pub use rates::Rates;
+pub use redaction::masked;
+pub use set::{BuildFailure, RuleSet};
 pub use view::{DecodeBudget, View, ViewKind, decoded, folded, foldings};
+
+#[cfg(test)]
+mod tests;

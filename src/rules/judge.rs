@@ -1,142 +1,154 @@
-//! The engine's entry points.
-
-use std::collections::BTreeMap;
+//! The engine's entry points: a query in, a judgement out.
+//!
+//! Guarantees: judging never fails; whatever goes wrong inside is a denial, or what a failure switch says. What is
+//! cleared or held is exactly what was judged, and after a redaction it is judged once more.
 
 use bytes::Bytes;
-use jiff::Timestamp;
 
-use super::{Basis, Clearance, Denial, DenialCode, Judgement, Policy, PolicyRef, Retention, Ruling, Verdict};
+use super::evaluate::Counted;
+use super::opinion::{Opinion, opinion};
+use super::redaction::{self, Unredactable};
+use super::set::RuleSet;
+use super::{Basis, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Ruling, Verdict};
 use crate::base::Digest;
 use crate::query::Query;
-use crate::wire::{Format, Server};
-
-/// All policies that apply to one workload, compiled; immutable; named by its revision.
-#[derive(Debug)]
-pub struct RuleSet {
-    revision: Digest,
-    policies: Vec<Policy>,
-}
-
-/// Why a set of policies cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("policy `{policy}`, `{path}`: {why}")]
-pub struct BuildFailure {
-    /// Whose.
-    pub policy: PolicyRef,
-    /// The field, as `rules[2].match.anyOf[0].regex[1]`, from `spec`.
-    pub path: String,
-    /// What is wrong and what to do.
-    pub why: String,
-}
-
-impl RuleSet {
-    /// Compiles policies. The revision depends on their content only, not on the order of the list.
-    pub fn build(policies: Vec<Policy>) -> Result<Self, Vec<BuildFailure>> {
-        Ok(Self { revision: Digest::of(b""), policies })
-    }
-
-    /// Its name.
-    #[must_use]
-    pub const fn revision(&self) -> Digest {
-        self.revision
-    }
-
-    /// How many policies it holds.
-    #[must_use]
-    pub fn policies(&self) -> usize {
-        self.policies.len()
-    }
-}
-
-/// Who asks; `caller` in CEL.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Caller {
-    /// The user; `None` when anonymous.
-    pub user: Option<String>,
-    /// The user's groups.
-    pub groups: Vec<String>,
-    /// What rates are counted by: the user, or the address of an anonymous caller.
-    pub rate_key: String,
-}
-
-/// What is asked; `workload` in CEL, and what selectors match.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Workload {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-}
-
-/// Whether the gate interferes at all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Posture {
-    /// It does.
-    #[default]
-    Enforce,
-    /// It records what it would have done.
-    Observe,
-}
-
-/// Counters of rates per caller, shared by all queries of a gate.
-#[derive(Debug, Default)]
-pub struct Rates {}
-
-/// What a query is judged in.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The query's format, to read it again after a redaction.
-    pub format: Format,
-    /// The model server.
-    pub server: Server,
-    /// `POST`.
-    pub method: &'a str,
-    /// The path as routed.
-    pub path: &'a str,
-    /// Who asks.
-    pub caller: &'a Caller,
-    /// What is asked.
-    pub workload: &'a Workload,
-    /// Whether to interfere.
-    pub posture: Posture,
-    /// The time.
-    pub now: Timestamp,
-    /// The counters.
-    pub rates: &'a Rates,
-}
+use crate::wire;
 
 /// Judges a query. Never fails: whatever goes wrong inside is a denial or what a failure switch says.
 #[must_use]
-pub fn judge(set: &RuleSet, query: Query, _context: &Context<'_>) -> Judgement {
-    Judgement {
-        verdict: Verdict::Deny,
-        verdict_if_enforced: Verdict::Deny,
-        findings: Vec::new(),
-        alerts: Vec::new(),
-        revision: set.revision,
-        retention: Retention::Digest,
-        query: Some(query),
-        ruling: Ruling::Deny(Denial {
-            code: DenialCode::NoPolicy,
-            message: "no policy applies to this workload".to_owned(),
-            policy: None,
-            rule: None,
-        }),
+pub fn judge(set: &RuleSet, query: Query, context: &Context<'_>) -> Judgement {
+    if set.policies.is_empty() {
+        return no_policy(set, query, context.posture);
     }
+    let mut counted = Counted::new(set.rates);
+    let mut opinion = opinion(set, &query, context, &mut counted);
+    let body = match redacted(set, &query, context, &opinion, &mut counted) {
+        Ok(body) => body,
+        Err(why) => {
+            opinion.verdict = Verdict::Deny;
+            opinion.verdict_if_enforced = Verdict::Deny;
+            opinion.denial.get_or_insert(Denial {
+                code: DenialCode::RedactionFailed,
+                message: why.to_string(),
+                policy: None,
+                rule: None,
+            });
+            query.body().clone()
+        }
+    };
+    rule(set, query, context.posture, opinion, body)
 }
 
 /// The clearance of a route that carries no query (`Route::Pass`, or one that a policy allows by name).
 #[must_use]
 pub fn pass(set: &RuleSet, body: Bytes) -> Clearance {
-    let digest = Digest::of(&body);
-    Clearance { body, digest, revision: set.revision, basis: Basis::Passed }
+    clearance(set, body, Basis::Passed)
 }
 
 /// The clearance of bytes that could not be read or routed, under posture `Observe` only.
 #[must_use]
 pub fn observe(set: &RuleSet, posture: Posture, body: Bytes) -> Option<Clearance> {
+    (posture == Posture::Observe).then(|| clearance(set, body, Basis::WouldRefuse))
+}
+
+fn clearance(set: &RuleSet, body: Bytes, basis: Basis) -> Clearance {
     let digest = Digest::of(&body);
-    (posture == Posture::Observe).then_some(Clearance { body, digest, revision: set.revision, basis: Basis::WouldRefuse })
+    Clearance { body, digest, revision: set.revision, basis }
+}
+
+fn no_policy(set: &RuleSet, query: Query, posture: Posture) -> Judgement {
+    let opinion = Opinion {
+        findings: Vec::new(),
+        alerts: Vec::new(),
+        verdict: Verdict::Deny,
+        verdict_if_enforced: Verdict::Deny,
+        chains: std::collections::BTreeSet::new(),
+        denial: Some(Denial {
+            code: DenialCode::NoPolicy,
+            message: "no policy applies to this workload".to_owned(),
+            policy: None,
+            rule: None,
+        }),
+        redactions: Vec::new(),
+        redacts_nothing: false,
+        failed_open: false,
+    };
+    let body = query.body().clone();
+    rule(set, query, posture, opinion, body)
+}
+
+/// The body that may go on: redacted where rules in force say so, and judged again then.
+fn redacted(
+    set: &RuleSet,
+    query: &Query,
+    context: &Context<'_>,
+    first: &Opinion,
+    counted: &mut Counted,
+) -> Result<Bytes, Unredactable> {
+    // A refused query goes nowhere, and nothing is shown of it.
+    if first.verdict == Verdict::Deny {
+        return Ok(query.body().clone());
+    }
+    if first.redacts_nothing {
+        return Err(Unredactable::NoText);
+    }
+    if first.redactions.is_empty() {
+        return Ok(query.body().clone());
+    }
+    let body = redaction::apply(query, &first.redactions)?;
+    let again = wire::decode(context.format, body.clone()).map_err(|_| Unredactable::Unwritable)?;
+    let second = opinion(set, &again, context, counted);
+    // What was to be redacted must be gone, and what took its place must bring nothing new.
+    let grew = second.verdict > first.verdict || !second.chains.is_subset(&first.chains);
+    if !second.redactions.is_empty() || second.redacts_nothing || grew {
+        return Err(Unredactable::Remains);
+    }
+    Ok(body)
+}
+
+/// Turns an opinion into what is to happen.
+fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, body: Bytes) -> Judgement {
+    let (ruling, verdict, query) = match (posture, opinion.verdict) {
+        (Posture::Observe, would) => {
+            let basis = if would > Verdict::Alert { Basis::WouldRefuse } else { lenient(&opinion, Basis::Allowed) };
+            let verdict = would.min(if opinion.alerts.is_empty() { Verdict::Allow } else { Verdict::Alert });
+            (Ruling::Clear(clearance(set, query.body().clone(), basis)), verdict, Some(query))
+        }
+        (Posture::Enforce, verdict @ (Verdict::Allow | Verdict::Alert)) => {
+            let basis = lenient(&opinion, Basis::Allowed);
+            (Ruling::Clear(clearance(set, body, basis)), verdict, Some(query))
+        }
+        (Posture::Enforce, verdict @ Verdict::Redact) => {
+            let basis = lenient(&opinion, Basis::Redacted);
+            (Ruling::Clear(clearance(set, body, basis)), verdict, Some(query))
+        }
+        (Posture::Enforce, verdict @ Verdict::Hold) => {
+            let digest = Digest::of(&body);
+            let chains = opinion.chains.iter().cloned().collect();
+            (Ruling::Hold(Box::new(Held { query, body, digest, revision: set.revision, chains })), verdict, None)
+        }
+        (Posture::Enforce, verdict @ Verdict::Deny) => {
+            (Ruling::Deny(opinion.denial.unwrap_or_else(unexplained)), verdict, Some(query))
+        }
+    };
+    Judgement {
+        verdict,
+        verdict_if_enforced: opinion.verdict_if_enforced,
+        findings: opinion.findings,
+        alerts: opinion.alerts,
+        revision: set.revision,
+        retention: set.retention,
+        query,
+        ruling,
+    }
+}
+
+/// A query that passes although a rule could not be judged says so, whatever else is true of it.
+const fn lenient(opinion: &Opinion, otherwise: Basis) -> Basis {
+    if opinion.failed_open { Basis::AllowedByFailure } else { otherwise }
+}
+
+/// Every refusal has a reason; this one is for a reader of this code who removes one.
+fn unexplained() -> Denial {
+    Denial { code: DenialCode::JudgingFailed, message: "the query could not be judged".to_owned(), policy: None, rule: None }
 }

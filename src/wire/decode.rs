@@ -13,13 +13,14 @@ pub fn decode(format: Format, body: Bytes) -> Result<Query, DecodeError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(DecodeError::Limit { what: "bytes", limit: BODY_BYTES_MAX });
     }
-    let text = std::str::from_utf8(&body).map_err(|e| DecodeError::Utf8 { at: e.valid_up_to() })?;
+    let bytes = body.clone();
+    let text = std::str::from_utf8(&bytes).map_err(|e| DecodeError::Utf8 { at: e.valid_up_to() })?;
     let tape = json::read(text, JSON_VALUES_MAX).map_err(|fault| refused(fault, text))?;
-    let description = match description(format)? {
+    let description = match reading(format) {
         Reading::By(description) => description,
         Reading::ByKey(readings) => by_key(readings, &tape)?,
     };
-    let mut builder = Builder::new(body.clone(), description.operation);
+    let mut builder = Builder::new(body, description.operation);
     shape::walk(description, &tape, &mut builder)?;
     Ok(builder.finish())
 }
@@ -28,47 +29,59 @@ pub fn decode(format: Format, body: Bytes) -> Result<Query, DecodeError> {
 enum Reading {
     /// The format has one.
     By(&'static Description),
-    /// The first of these keys that the body has tells.
+    /// The body's keys tell: those it has must all mean one description.
     ByKey(&'static [(&'static str, &'static Description)]),
 }
 
-/// What `POST /invocations` may carry, in the order in which the server tries.
-static INVOCATIONS: &[(&str, &Description)] =
-    &[("messages", &format::openai_chat::DESCRIPTION), ("prompt", &format::openai_completions::DESCRIPTION)];
+/// What `POST /invocations` may carry, by the keys that only one of the formats has. A server that takes several tries
+/// one after the other and overlooks keys it does not know, so a body of two formats is nobody's.
+static INVOCATIONS: &[(&str, &Description)] = &[
+    ("messages", &format::openai_chat::DESCRIPTION),
+    ("prompt", &format::openai_completions::DESCRIPTION),
+    ("input", &format::openai_embeddings::DESCRIPTION),
+    ("inputs", &format::tgi_generate::DESCRIPTION),
+    ("query", &format::vllm_rerank::DESCRIPTION),
+    ("queries", &format::vllm_score::DESCRIPTION),
+    ("text_1", &format::vllm_score::DESCRIPTION),
+    ("data_1", &format::vllm_score::DESCRIPTION),
+];
+
+/// The two routes of TGI that cut a prompt into tokens.
+static TGI_TOKENIZE: &[(&str, &Description)] =
+    &[("inputs", &format::tgi_tokenize::DESCRIPTION), ("messages", &format::tgi_chat_tokenize::DESCRIPTION)];
 
 /// The one place that knows which format is written down where.
-fn description(format: Format) -> Result<Reading, DecodeError> {
-    let unwritten = Err(DecodeError::Shape { place: "body".to_owned(), expected: "a format with a decoder" });
-    match format {
-        Format::OpenaiChat => Ok(Reading::By(&format::openai_chat::DESCRIPTION)),
-        Format::OpenaiCompletions => Ok(Reading::By(&format::openai_completions::DESCRIPTION)),
-        Format::OpenaiResponses => Ok(Reading::By(&format::openai_responses::DESCRIPTION)),
-        Format::OpenaiEmbeddings => Ok(Reading::By(&format::openai_embeddings::DESCRIPTION)),
-        Format::OpenaiModerations => Ok(Reading::By(&format::openai_moderations::DESCRIPTION)),
-        Format::Invocations => Ok(Reading::ByKey(INVOCATIONS)),
-        Format::AnthropicMessages
-        | Format::AnthropicCountTokens
-        | Format::OllamaChat
-        | Format::OllamaGenerate
-        | Format::OllamaEmbed
-        | Format::LlamacppCompletion
-        | Format::LlamacppInfill
-        | Format::LlamacppEmbedding
-        | Format::LlamacppTokenize
-        | Format::LlamacppTemplate
-        | Format::TgiGenerate
-        | Format::TgiTokenize
-        | Format::SglangGenerate
-        | Format::SglangEncode
-        | Format::KserveInfer
-        | Format::KservePredict
-        | Format::TritonGenerate
-        | Format::VllmPooling
-        | Format::VllmScore
-        | Format::VllmRerank
-        | Format::VllmTokenize
-        | Format::VllmGenerate => unwritten,
-    }
+fn reading(format: Format) -> Reading {
+    Reading::By(match format {
+        Format::OpenaiChat => &format::openai_chat::DESCRIPTION,
+        Format::OpenaiCompletions => &format::openai_completions::DESCRIPTION,
+        Format::OpenaiResponses => &format::openai_responses::DESCRIPTION,
+        Format::OpenaiEmbeddings => &format::openai_embeddings::DESCRIPTION,
+        Format::OpenaiModerations => &format::openai_moderations::DESCRIPTION,
+        Format::AnthropicMessages => &format::anthropic_messages::DESCRIPTION,
+        Format::AnthropicCountTokens => &format::anthropic_count_tokens::DESCRIPTION,
+        Format::OllamaChat => &format::ollama_chat::DESCRIPTION,
+        Format::OllamaGenerate => &format::ollama_generate::DESCRIPTION,
+        Format::OllamaEmbed => &format::ollama_embed::DESCRIPTION,
+        Format::LlamacppCompletion => &format::llamacpp_completion::DESCRIPTION,
+        Format::LlamacppInfill => &format::llamacpp_infill::DESCRIPTION,
+        Format::LlamacppEmbedding => &format::llamacpp_embedding::DESCRIPTION,
+        Format::LlamacppTokenize => &format::llamacpp_tokenize::DESCRIPTION,
+        Format::LlamacppTemplate => &format::llamacpp_template::DESCRIPTION,
+        Format::TgiGenerate => &format::tgi_generate::DESCRIPTION,
+        Format::SglangGenerate => &format::sglang_generate::DESCRIPTION,
+        Format::SglangEncode => &format::sglang_encode::DESCRIPTION,
+        Format::KserveInfer => &format::kserve_infer::DESCRIPTION,
+        Format::KservePredict => &format::kserve_predict::DESCRIPTION,
+        Format::TritonGenerate => &format::triton_generate::DESCRIPTION,
+        Format::VllmPooling => &format::vllm_pooling::DESCRIPTION,
+        Format::VllmScore => &format::vllm_score::DESCRIPTION,
+        Format::VllmRerank => &format::vllm_rerank::DESCRIPTION,
+        Format::VllmTokenize => &format::vllm_tokenize::DESCRIPTION,
+        Format::VllmGenerate => &format::vllm_generate::DESCRIPTION,
+        Format::TgiTokenize => return Reading::ByKey(TGI_TOKENIZE),
+        Format::Invocations => return Reading::ByKey(INVOCATIONS),
+    })
 }
 
 fn by_key(
@@ -82,9 +95,14 @@ fn by_key(
             node.kind == Kind::Key && tape.resolved(node, &mut scratch) == name
         })
     };
-    let found = readings.iter().find(|(key, _)| has(key));
-    let unknown = DecodeError::Shape { place: "body".to_owned(), expected: "a body of one of the server's formats" };
-    found.map(|(_, description)| *description).ok_or(unknown)
+    let mut found = readings.iter().filter(|(key, _)| has(key)).map(|(_, description)| *description);
+    let refused = |expected| DecodeError::Shape { place: "body".to_owned(), expected };
+    let first = found.next().ok_or_else(|| refused("a body of one of the server's formats"))?;
+    if found.all(|other| std::ptr::eq(other, first)) {
+        Ok(first)
+    } else {
+        Err(refused("a body of one format, not of several"))
+    }
 }
 
 fn refused(fault: Fault, text: &str) -> DecodeError {

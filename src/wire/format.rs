@@ -1,11 +1,38 @@
 //! The wire formats the gate can read: their names, and one file each that writes down what stands where.
 
+pub(in crate::wire) mod anthropic_count_tokens;
+pub(in crate::wire) mod anthropic_messages;
+pub(in crate::wire) mod kserve_infer;
+pub(in crate::wire) mod kserve_predict;
+pub(in crate::wire) mod llamacpp_completion;
+pub(in crate::wire) mod llamacpp_embedding;
+pub(in crate::wire) mod llamacpp_infill;
+pub(in crate::wire) mod llamacpp_template;
+pub(in crate::wire) mod llamacpp_tokenize;
+pub(in crate::wire) mod ollama_chat;
+pub(in crate::wire) mod ollama_embed;
+pub(in crate::wire) mod ollama_generate;
 pub(in crate::wire) mod openai_chat;
 pub(in crate::wire) mod openai_completions;
 pub(in crate::wire) mod openai_embeddings;
+mod openai_message;
 pub(in crate::wire) mod openai_moderations;
 pub(in crate::wire) mod openai_responses;
+mod openai_tools;
+mod responses_item;
+mod responses_tool;
 mod sampling;
+pub(in crate::wire) mod sglang_encode;
+pub(in crate::wire) mod sglang_generate;
+pub(in crate::wire) mod tgi_chat_tokenize;
+pub(in crate::wire) mod tgi_generate;
+pub(in crate::wire) mod tgi_tokenize;
+pub(in crate::wire) mod triton_generate;
+pub(in crate::wire) mod vllm_generate;
+pub(in crate::wire) mod vllm_pooling;
+pub(in crate::wire) mod vllm_rerank;
+pub(in crate::wire) mod vllm_score;
+pub(in crate::wire) mod vllm_tokenize;
 
 /// A wire format: which description a body is read by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -52,6 +52,8 @@ pub(in crate::wire) enum Stream {
 pub(in crate::wire) enum Shape {
     /// A string the model may read.
     Text,
+    /// A string the model may read, in which the server takes `![name](url)` for an image to fetch or decode.
+    Markdown,
     /// A string with meaning to the server: ids, tags, formats, names.
     Word,
     /// One of these strings; another one is of unknown type.
@@ -80,6 +82,9 @@ pub(in crate::wire) enum Shape {
     As(Role, &'static Shape),
     /// Known, but it escapes judgement in this way; all its text is judged like [`Shape::Free`] nevertheless.
     Gap(GapKind),
+    /// Like [`Shape::Gap`], but `""`, `[]` and `{}` say nothing and are no gap. Not where an empty object switches
+    /// something on.
+    GapUnlessEmpty(GapKind),
     /// Known and not readable (token ids, vectors, base64): a gap. Only strings and keys deeper inside are judged.
     Opaque(GapKind),
     /// Of the shape, and a gap beside.
@@ -186,10 +191,20 @@ pub(in crate::wire) struct Message {
 }
 
 impl Shape {
+    /// Whether the shape is an object with fields of its own, that leaves a tag to whoever read it.
+    fn has_fields(&self) -> bool {
+        match self {
+            Self::Object(_) | Self::Tagged(_) | Self::Message(_) => true,
+            Self::As(_, shape) | Self::Both(_, shape) => shape.has_fields(),
+            _ => false,
+        }
+    }
+
     /// Whether a value of this JSON type can be of the shape, as far as the type tells.
     fn takes(&self, kind: Kind) -> bool {
         match self {
             Self::Text
+            | Self::Markdown
             | Self::Word
             | Self::OneWordOf(_)
             | Self::Encoded
@@ -206,7 +221,7 @@ impl Shape {
             Self::List(_) => kind == Kind::List,
             Self::OneOf(shapes) => shapes.iter().any(|shape| shape.takes(kind)),
             Self::As(_, shape) | Self::Both(_, shape) => shape.takes(kind),
-            Self::Free | Self::Gap(_) | Self::Opaque(_) => true,
+            Self::Free | Self::Gap(_) | Self::GapUnlessEmpty(_) | Self::Opaque(_) => true,
         }
     }
 }

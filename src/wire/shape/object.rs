@@ -81,7 +81,8 @@ impl Walk<'_, '_> {
             Rest::Unknown => {
                 let unknown = Spot { role: Role::Setting, ..spot };
                 let place = self.free_key(key, unknown);
-                self.strange(GapKind::UnknownField, Spot { at: key + 1, place, ..unknown })
+                self.strange(GapKind::UnknownField, Spot { at: key + 1, place, ..unknown });
+                Ok(())
             }
         }
     }
@@ -100,28 +101,25 @@ impl Walk<'_, '_> {
         let tape = self.tape;
         let key = self.find(spot.at, tagged.key);
         let tags = tags.and(tagged.key, key);
-        let Some(key) = key else {
-            return match tagged.absent {
-                Some(shape) => self.case(&shape, tags, spot),
-                None => self.strange(GapKind::UnknownType, spot),
-            };
-        };
-        let value = tape.node(key + 1);
-        let mut scratch = String::new();
-        let name = tape.resolved(value, &mut scratch);
-        let case = tagged.cases.iter().find(|(case, _)| value.kind == Kind::String && *case == name);
-        match case {
-            Some((
-                _,
-                shape @ (Shape::Object(_) | Shape::Message(_) | Shape::Tagged(_) | Shape::As(..) | Shape::Both(..)),
-            )) => {
-                let place = self.builder.field(spot.place, tagged.key);
-                self.leaf(value, place, Role::Setting, PartKind::Word);
-                self.case(shape, tags, spot)
+        let shape = match key {
+            None => tagged.absent.as_ref(),
+            Some(key) => {
+                let value = tape.node(key + 1);
+                let mut scratch = String::new();
+                let name = tape.resolved(value, &mut scratch);
+                let case = tagged.cases.iter().find(|(case, _)| value.kind == Kind::String && *case == name);
+                case.map(|(_, shape)| shape)
             }
-            Some((_, shape)) => self.shape(shape, spot),
-            None => self.strange(GapKind::UnknownType, spot),
+        };
+        let Some(shape) = shape else {
+            self.strange(GapKind::UnknownType, spot);
+            return Ok(());
+        };
+        if let (Some(key), true) = (key, shape.has_fields()) {
+            let place = self.builder.field(spot.place, tagged.key);
+            self.leaf(tape.node(key + 1), place, Role::Setting, PartKind::Word);
         }
+        self.case(shape, tags, spot)
     }
 
     /// One case of a tagged object. A case that has no fields of its own (a gap, free JSON) takes the whole, tag included.

@@ -55,7 +55,8 @@ impl Walk<'_, '_> {
     pub(super) fn shape(&mut self, shape: &Shape, spot: Spot) -> Walked {
         let node = self.tape.node(spot.at);
         if !shape.takes(node.kind) {
-            return self.strange(GapKind::UnknownType, spot);
+            self.strange(GapKind::UnknownType, spot);
+            return Ok(());
         }
         match *shape {
             Shape::Object(object) => return self.object(object, Tags::default(), spot),
@@ -63,21 +64,22 @@ impl Walk<'_, '_> {
             Shape::Message(message) => return self.message(message, Tags::default(), spot),
             Shape::List(element) => return self.list(element, spot),
             Shape::OneOf(shapes) => {
-                return match shapes.iter().find(|shape| shape.takes(node.kind)) {
-                    Some(shape) => self.shape(shape, spot),
-                    None => self.strange(GapKind::UnknownType, spot),
-                };
+                if let Some(shape) = shapes.iter().find(|shape| shape.takes(node.kind)) {
+                    return self.shape(shape, spot);
+                }
             }
             Shape::As(role, inner) => return self.shape(inner, Spot { role, ..spot }),
             Shape::Both(kind, inner) => {
                 self.builder.gap(kind, spot.place);
                 return self.shape(inner, spot);
             }
-            Shape::Gap(kind) => return self.strange(kind, spot),
-            Shape::Free => self.free(spot),
+            Shape::Gap(kind) => self.strange(kind, spot),
+            Shape::GapUnlessEmpty(kind) if !self.is_empty(spot.at) => self.strange(kind, spot),
+            Shape::Free | Shape::GapUnlessEmpty(_) => self.free(spot),
             Shape::Opaque(kind) => self.opaque(kind, spot),
             Shape::Encoded => self.encoded(spot),
             Shape::Media(kind) => self.media(kind, spot),
+            Shape::Markdown => self.markdown(spot),
             Shape::GapWhenTrue(kind) => self.gap_when(node.kind == Kind::True, kind, spot),
             Shape::GapWhenFalse(kind) => self.gap_when(node.kind == Kind::False, kind, spot),
             Shape::Stream => self.builder.query().stream = node.kind == Kind::True,
@@ -113,10 +115,9 @@ impl Walk<'_, '_> {
     }
 
     /// A gap whose text is judged all the same.
-    pub(super) fn strange(&mut self, kind: GapKind, spot: Spot) -> Walked {
+    pub(super) fn strange(&mut self, kind: GapKind, spot: Spot) {
         self.builder.gap(kind, spot.place);
         self.free(spot);
-        Ok(())
     }
 
     /// Any JSON: every key, string and number is a part.
@@ -168,6 +169,16 @@ impl Walk<'_, '_> {
                 Kind::List if tape.node(at).kind == Kind::List => self.strings_inside(Spot { at, ..spot }),
                 _ => {}
             }
+        }
+    }
+
+    /// Whether a value is `""`, `[]` or `{}`.
+    fn is_empty(&self, at: At) -> bool {
+        let node = self.tape.node(at);
+        match node.kind {
+            Kind::String => node.start == node.end,
+            Kind::List | Kind::Object => self.tape.children(at).next().is_none(),
+            Kind::Null | Kind::True | Kind::False | Kind::Number | Kind::Key => false,
         }
     }
 
@@ -225,6 +236,19 @@ impl Walk<'_, '_> {
             self.builder.gap(GapKind::Remote, spot.place);
             self.leaf_of(PartKind::Text, spot);
         }
+    }
+
+    /// Text whose images the server would fetch: `![name](url)`.
+    fn markdown(&mut self, spot: Spot) {
+        let node = self.tape.node(spot.at);
+        let mut scratch = String::new();
+        let text = self.tape.resolved(node, &mut scratch);
+        let targets = || text.split("![").skip(1).filter_map(|image| image.split_once("](")).map(|(_, target)| target);
+        let is_inline = |target: &str| target.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+        let (inline, remote) = (targets().any(is_inline), targets().any(|target| !is_inline(target)));
+        self.gap_when(inline, GapKind::Image, spot);
+        self.gap_when(remote, GapKind::Remote, spot);
+        self.leaf_of(PartKind::Text, spot);
     }
 
     fn gap_when(&mut self, applies: bool, kind: GapKind, spot: Spot) {

@@ -1,0 +1,256 @@
+//! What must stand in a text for a pattern to match there: literals of which one is required, or so many digits.
+//!
+//! Knows nothing of texts, rules or automata. Guarantees that no match of the pattern goes without what is derived:
+//! where nothing can be said, [`Need::Nothing`] is.
+
+use std::collections::BTreeSet;
+
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+
+use super::limits::ATOMS_MAX;
+
+/// What every match of a pattern holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Need {
+    /// At least one of these literals: ASCII in lower case, runs of white space as one space.
+    Atoms(Vec<Vec<u8>>),
+    /// So many ASCII digits at least.
+    Digits(usize),
+    /// Nothing that can be looked for.
+    Nothing,
+}
+
+type Strings = BTreeSet<Vec<u8>>;
+
+/// Members of a class past which its strings are not spelled out.
+const CLASS_MEMBERS_MAX: u32 = 16;
+/// Digits that make a better need than a single sign such as `-` or `.`, which prose is full of.
+const DIGITS_WANTED: usize = 3;
+
+/// What is known of a node.
+struct Known {
+    /// All strings it matches, when they are few.
+    exact: Option<Strings>,
+    /// Strings of which each match holds one.
+    required: Option<Strings>,
+}
+
+/// What every match of `hir` holds.
+pub(super) fn need(hir: &Hir) -> Need {
+    let known = walk(hir);
+    let atoms = best(known.exact, known.required).filter(|set| usable(set));
+    let digits = digits(hir);
+    match atoms {
+        Some(set) if shortest(&set) >= 2 || digits < DIGITS_WANTED => Need::Atoms(set.into_iter().collect()),
+        _ if digits > 0 => Need::Digits(digits),
+        Some(set) => Need::Atoms(set.into_iter().collect()),
+        None => Need::Nothing,
+    }
+}
+
+fn shortest(set: &Strings) -> usize {
+    set.iter().map(|s| meaningful(s)).min().unwrap_or(0)
+}
+
+/// Length without the spaces round it, which are everywhere.
+fn meaningful(atom: &[u8]) -> usize {
+    atom.trim_ascii().len()
+}
+
+/// Two letters or more, or a sign that is rare by itself.
+fn usable(set: &Strings) -> bool {
+    !set.is_empty()
+        && set.iter().all(|s| match s.trim_ascii() {
+            [] => false,
+            [one] => !one.is_ascii_alphanumeric() && !one.is_ascii_whitespace() && one.is_ascii(),
+            _ => true,
+        })
+}
+
+/// The better of two: longer first, then fewer.
+fn best(a: Option<Strings>, b: Option<Strings>) -> Option<Strings> {
+    let score = |set: &Strings| (usable(set), shortest(set), ATOMS_MAX.saturating_sub(set.len()));
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if score(&b) > score(&a) { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+fn walk(hir: &Hir) -> Known {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Known::exactly(Strings::from([Vec::new()])),
+        HirKind::Literal(literal) => Known::exactly(Strings::from([plain(&literal.0)])),
+        HirKind::Class(class) => Known { exact: members(class), required: None },
+        HirKind::Capture(capture) => walk(&capture.sub),
+        HirKind::Repetition(repetition) => repeated(repetition),
+        HirKind::Concat(subs) => sequence(subs.iter().map(walk)),
+        HirKind::Alternation(subs) => choice(subs.iter().map(walk).collect()),
+    }
+    .without_nul()
+}
+
+impl Known {
+    fn exactly(set: Strings) -> Self {
+        Self { exact: Some(set), required: None }
+    }
+
+    /// The scan buffer parts its texts by NUL, so no atom may hold one.
+    fn without_nul(mut self) -> Self {
+        let holds = |set: &Strings| set.iter().any(|s| s.contains(&0));
+        self.exact = self.exact.filter(|set| !holds(set));
+        self.required = self.required.filter(|set| !holds(set));
+        self
+    }
+}
+
+/// As the automaton sees text: ASCII case does not matter, white space is one space.
+fn plain(bytes: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        push_plain(&mut out, *byte);
+    }
+    out
+}
+
+fn push_plain(out: &mut Vec<u8>, byte: u8) {
+    let byte = if byte.is_ascii_whitespace() || byte == 0x0b { b' ' } else { byte.to_ascii_lowercase() };
+    if byte != b' ' || out.last() != Some(&b' ') {
+        out.push(byte);
+    }
+}
+
+fn members(class: &Class) -> Option<Strings> {
+    match class {
+        Class::Unicode(class) => {
+            let ranges = class.ranges();
+            let count: u32 = ranges.iter().map(|r| u32::from(r.end()) - u32::from(r.start()) + 1).sum();
+            (count <= CLASS_MEMBERS_MAX * 2).then_some(())?;
+            let strings: Strings = ranges
+                .iter()
+                .flat_map(|r| r.start()..=r.end())
+                .map(|c| plain(c.encode_utf8(&mut [0; 4]).as_bytes()))
+                .collect();
+            (strings.len() <= CLASS_MEMBERS_MAX as usize).then_some(strings)
+        }
+        Class::Bytes(class) => {
+            let count: usize = class.ranges().iter().map(regex_syntax::hir::ClassBytesRange::len).sum();
+            (count <= 2 * CLASS_MEMBERS_MAX as usize).then_some(())?;
+            Some(class.ranges().iter().flat_map(|r| r.start()..=r.end()).map(|b| plain(&[b])).collect())
+        }
+    }
+}
+
+fn repeated(repetition: &Repetition) -> Known {
+    if repetition.min == 0 {
+        let optional = (repetition.max == Some(1)).then(|| walk(&repetition.sub).exact).flatten();
+        let exact = optional.map(|mut set| {
+            set.insert(Vec::new());
+            set
+        });
+        return Known { exact, required: None };
+    }
+    let once = walk(&repetition.sub);
+    if repetition.max != Some(repetition.min) || repetition.min as usize > ATOMS_MAX {
+        return Known { exact: None, required: best(once.exact, once.required) };
+    }
+    let sub = &repetition.sub;
+    sequence((0..repetition.min).map(|_| walk(sub)))
+}
+
+/// Runs of nodes whose strings are known are multiplied out; each run, and each node's own need, is a candidate.
+fn sequence(subs: impl Iterator<Item = Known>) -> Known {
+    let mut run = Strings::from([Vec::new()]);
+    let mut whole = true;
+    let mut required = None;
+    for sub in subs {
+        if let Some(product) = sub.exact.as_ref().and_then(|exact| product(&run, exact)) {
+            run = product;
+            continue;
+        }
+        whole = false;
+        required = best(required, Some(std::mem::replace(&mut run, Strings::from([Vec::new()]))));
+        required = best(required, sub.required);
+        if let Some(exact) = sub.exact {
+            run = exact;
+        }
+    }
+    if whole { Known::exactly(run) } else { Known { exact: None, required: best(required, Some(run)) } }
+}
+
+fn product(run: &Strings, next: &Strings) -> Option<Strings> {
+    (run.len() * next.len() <= ATOMS_MAX).then(|| {
+        let mut out = Strings::new();
+        for head in run {
+            for tail in next {
+                let mut joined = head.clone();
+                tail.iter().for_each(|byte| push_plain(&mut joined, *byte));
+                out.insert(joined);
+            }
+        }
+        out
+    })
+}
+
+fn choice(subs: Vec<Known>) -> Known {
+    let exact = subs.iter().try_fold(Strings::new(), |mut all, sub| {
+        all.extend(sub.exact.as_ref()?.iter().cloned());
+        (all.len() <= ATOMS_MAX).then_some(all)
+    });
+    let required = subs.into_iter().try_fold(Strings::new(), |mut all, sub| {
+        all.extend(best(sub.exact, sub.required)?);
+        (all.len() <= ATOMS_MAX).then_some(all)
+    });
+    Known { exact, required }
+}
+
+/// How many ASCII digits every match holds at least.
+fn digits(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => literal.0.iter().filter(|b| b.is_ascii_digit()).count(),
+        HirKind::Class(Class::Unicode(class)) => {
+            usize::from(class.ranges().iter().all(|r| r.start() >= '0' && r.end() <= '9') && !class.ranges().is_empty())
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            usize::from(class.ranges().iter().all(|r| r.start() >= b'0' && r.end() <= b'9') && !class.ranges().is_empty())
+        }
+        HirKind::Capture(capture) => digits(&capture.sub),
+        HirKind::Repetition(repetition) => digits(&repetition.sub).saturating_mul(repetition.min as usize),
+        HirKind::Concat(subs) => subs.iter().map(digits).fold(0, usize::saturating_add),
+        HirKind::Alternation(subs) => subs.iter().map(digits).min().unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, expected: &[&str]) {
+        let hir = regex_syntax::parse(pattern).unwrap();
+        let mut expected: Vec<_> = expected.iter().map(|s| s.as_bytes().to_vec()).collect();
+        expected.sort();
+        assert_eq!(need(&hir), Need::Atoms(expected), "{pattern}");
+    }
+
+    #[test]
+    fn the_longest_required_literals_are_found() {
+        check("AKIA[0-9A-Z]{16}", &["akia"]);
+        check(r"(?:foo|barbaz)\w+", &["foo", "barbaz"]);
+        check("(?i)secret", &["secret", "\u{17f}ecret"]);
+        check(r"\w+@\w+\.(?:com|org)", &[".com", ".org"]);
+        check("gh[pousr]_[A-Za-z0-9]{36}", &["gho_", "ghp_", "ghr_", "ghs_", "ghu_"]);
+        check(r"BEGIN\s+RSA", &["begin"]);
+        check("a \n\tb", &["a b"]);
+        check("x(?:ab)?yz", &["xyz", "xabyz"]);
+        check("(?:ab){2}", &["abab"]);
+    }
+
+    #[test]
+    fn a_word_whose_parts_vary_needs_its_constant_part_only() {
+        assert_eq!(need(&regex_syntax::parse("(?-u)[0-9]{3}-[0-9]{4}").unwrap()), Need::Digits(7));
+        assert_eq!(need(&regex_syntax::parse("[a-z]+").unwrap()), Need::Nothing);
+        assert_eq!(need(&regex_syntax::parse("(?:abc)?[a-z]").unwrap()), Need::Nothing);
+        assert_eq!(need(&regex_syntax::parse("(?:abc|[a-z])").unwrap()), Need::Nothing);
+    }
+}

@@ -1,0 +1,103 @@
+//! What policies say of the gaps in a query's coverage: the most restrictive of all that say something, Deny where none
+//! does. Policies in Audit mode neither loosen nor tighten; what they would have said is recorded.
+
+use std::sync::Arc;
+
+use super::set::RuleSet;
+use super::{CoverageRule, Disposition, Mode, PolicyRef};
+use crate::query::{GapKind, PartId, Query};
+
+/// One gap, with its place written out.
+#[derive(Debug)]
+pub(super) struct NamedGap {
+    pub(super) kind: GapKind,
+    pub(super) place: String,
+}
+
+/// What one policy's entry says of a gap.
+#[derive(Debug)]
+pub(super) struct Saying<'s> {
+    pub(super) policy: &'s Arc<PolicyRef>,
+    pub(super) rule: &'s Arc<str>,
+    pub(super) mode: Mode,
+    pub(super) action: &'s Disposition,
+}
+
+/// All gaps: those the decoder named, and texts whose encoded runs were too many to look into.
+pub(super) fn gaps(query: &Query, beyond: &[PartId]) -> Vec<NamedGap> {
+    let named = query.gaps().iter().map(|gap| NamedGap { kind: gap.kind, place: query.place(gap.place) });
+    let parts = beyond.iter().filter_map(|id| query.part(*id));
+    named.chain(parts.map(|part| NamedGap { kind: GapKind::Limit, place: query.place(part.place) })).collect()
+}
+
+/// Everything that policies say of a gap, in canonical order.
+pub(super) fn sayings<'s>(set: &'s RuleSet, gap: &NamedGap) -> Vec<Saying<'s>> {
+    let of_policy = |policy: &'s super::set::Compiled| {
+        policy.coverage.iter().map(move |(rule, says)| (policy, rule, says))
+    };
+    let all = set.policies.iter().flat_map(of_policy).filter(|(_, _, says)| concerns(says, gap));
+    all.map(|(policy, rule, says)| Saying { policy: &policy.name, rule, mode: policy.mode, action: &says.action }).collect()
+}
+
+fn concerns(rule: &CoverageRule, gap: &NamedGap) -> bool {
+    rule.kinds.contains(&gap.kind) && (rule.places.is_empty() || rule.places.iter().any(|p| covers(p, &gap.place)))
+}
+
+/// Whether a place pattern names a place or something above it; `[*]` stands for any index.
+fn covers(pattern: &str, place: &str) -> bool {
+    let (mut pattern, mut place) = (pattern, place);
+    while let Some((head, rest)) = pattern.split_once("[*]") {
+        let Some(after) = place.strip_prefix(head).and_then(|p| p.strip_prefix('[')) else { return false };
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let Some(after) = after.get(digits..).filter(|_| digits > 0).and_then(|p| p.strip_prefix(']')) else { return false };
+        (pattern, place) = (rest, after);
+    }
+    place.strip_prefix(pattern).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '(']))
+}
+
+/// Why a gap of this kind is refused, for the client.
+pub(super) fn refusal(gap: &NamedGap) -> String {
+    let holds = match gap.kind {
+        GapKind::TokenIds => "holds token ids, which cannot be judged",
+        GapKind::Embeddings => "holds vectors, which cannot be judged",
+        GapKind::Image => "holds an image, which cannot be judged",
+        GapKind::Audio => "holds audio, which cannot be judged",
+        GapKind::Video => "holds video, which cannot be judged",
+        GapKind::File => "holds a file, which cannot be judged",
+        GapKind::Remote => "names something the model server would fetch, which cannot be judged",
+        GapKind::UnknownField => "is a field this gate does not know",
+        GapKind::UnknownType => "has a type this gate does not know there",
+        GapKind::UnknownRole => "names a role this gate does not know",
+        GapKind::State => "refers to what the server remembers, which cannot be judged",
+        GapKind::Template => "chooses how the prompt is put together",
+        GapKind::Steering => "steers or hides what the model does past the policy",
+        GapKind::Code => "holds code or objects the server would load",
+        GapKind::Limit => "is larger than what can be judged",
+    };
+    format!("`{}` {holds}; remove it, or ask for a policy whose `coverage` allows `{}` there", gap.place, gap.kind.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_place_pattern_ends_at_a_dot_or_bracket() {
+        for (pattern, place, expected) in [
+            ("temperature", "temperature", true),
+            ("temp", "temperature", false),
+            ("messages[*].content", "messages[12].content", true),
+            ("messages[*].content", "messages[12].content[3].text", true),
+            ("messages[*].content", "messages[12].contents", false),
+            ("messages[*]", "messages[x]", false),
+            ("messages[*]", "messages[]", false),
+            ("messages", "messages[0].content", true),
+            ("messages[0]", "messages[0].content", true),
+            ("messages[0]", "messages[01]", false),
+            ("tools[*].a[*].b", "tools[1].a[2].b", true),
+            ("arguments", "arguments(json).x", true),
+        ] {
+            assert_eq!(covers(pattern, place), expected, "{pattern} {place}");
+        }
+    }
+}

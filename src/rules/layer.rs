@@ -1,0 +1,217 @@
+//! The texts of a query as rules look at them: every part as written and as its views, and the seams where parts meet.
+//!
+//! A word split over two parts reads as one to a model. So consecutive texts are also joined, once directly and once
+//! with a space; joined texts hold only what lies near a seam, and count only for what crosses one.
+//!
+//! Guarantees: every range of a layer maps back to parts and bytes of their texts; all layers together are at most a
+//! small multiple of the query. Knows nothing of rules.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::view::{self, DecodeBudget, View};
+use crate::query::{Part, PartId, PartKind, Query, Role};
+
+/// A piece of a finding: a part and bytes of its text.
+pub(super) type Pieces = Vec<(PartId, Range<usize>)>;
+
+/// What a layer was read from.
+#[derive(Debug)]
+enum Source {
+    Part(PartId, Role),
+    /// Parts joined near their seams.
+    Chain(usize),
+}
+
+/// A text to look into.
+#[derive(Debug)]
+pub(super) struct Layer<'q> {
+    text: Cow<'q, str>,
+    view: Option<View>,
+    source: Source,
+}
+
+impl Layer<'_> {
+    pub(super) fn text(&self) -> &str {
+        match &self.view {
+            Some(view) => &view.text,
+            None => &self.text,
+        }
+    }
+
+    /// Whether it joins parts, and counts only for what crosses a seam.
+    pub(super) const fn joins(&self) -> bool {
+        matches!(self.source, Source::Chain(_))
+    }
+}
+
+/// A stretch of a part inside a joined text.
+#[derive(Debug, Clone)]
+struct Link {
+    /// Where it begins in the joined text.
+    at: usize,
+    part: PartId,
+    role: Role,
+    /// Which bytes of the part's text.
+    bytes: Range<usize>,
+}
+
+/// All layers of a query.
+#[derive(Debug)]
+pub(super) struct Layers<'q> {
+    pub(super) all: Vec<Layer<'q>>,
+    chains: Vec<Vec<Link>>,
+    /// Parts whose encoded runs were not all looked into.
+    pub(super) beyond: Vec<PartId>,
+}
+
+impl<'q> Layers<'q> {
+    /// Reads a query; `seam` is how far on both sides of a seam to look, 0 for not at all.
+    pub(super) fn of(query: &'q Query, seam: usize) -> Self {
+        let mut layers = Self { all: Vec::with_capacity(query.parts().len()), chains: Vec::new(), beyond: Vec::new() };
+        let mut budget = DecodeBudget::default();
+        for (index, part) in query.parts().iter().enumerate() {
+            let text = query.text(part);
+            if !text.is_empty() {
+                layers.part(PartId::at(index), part, text, &mut budget);
+            }
+        }
+        if seam > 0 {
+            layers.seams(query, seam);
+        }
+        layers
+    }
+
+    fn part(&mut self, id: PartId, part: &Part, text: &'q str, budget: &mut DecodeBudget) {
+        let source = || Source::Part(id, part.role);
+        self.all.push(Layer { text: Cow::Borrowed(text), view: None, source: source() });
+        if matches!(part.kind, PartKind::Number) {
+            return;
+        }
+        let folded = view::folded(text);
+        let mut views = view::decoded(text, budget);
+        if let Some(folded) = &folded {
+            views.extend(folded.decoded(budget));
+        }
+        for view in &views {
+            if let Some(folded) = view.folded() {
+                self.all.push(Layer { text: Cow::Borrowed(""), view: Some(folded), source: source() });
+            }
+        }
+        for view in folded.into_iter().chain(views) {
+            self.all.push(Layer { text: Cow::Borrowed(""), view: Some(view), source: source() });
+        }
+        if std::mem::take(&mut budget.exceeded) {
+            self.beyond.push(id);
+        }
+    }
+
+    fn seams(&mut self, query: &'q Query, seam: usize) {
+        let mut open: Option<Chain> = None;
+        let mut last: Option<(PartId, &Part, &str)> = None;
+        for (index, part) in query.parts().iter().enumerate() {
+            let text = query.text(part);
+            if part.kind != PartKind::Text || text.is_empty() || matches!(part.origin, crate::query::Origin::Nested { .. }) {
+                continue;
+            }
+            let here = (PartId::at(index), part, text);
+            if let Some(before) = last {
+                let mut chain = open.take().unwrap_or_else(|| {
+                    let mut chain = Chain::default();
+                    chain.link(before, tail(before.2, seam)..before.2.len());
+                    chain
+                });
+                let (head, rest) = (head(text, seam), tail(text, seam));
+                if rest <= head {
+                    // Short: the whole of it belongs to this seam and the next.
+                    chain.link(here, 0..text.len());
+                    open = Some(chain);
+                } else {
+                    chain.link(here, 0..head);
+                    self.close(&chain);
+                }
+            }
+            last = Some(here);
+        }
+        if let Some(chain) = open {
+            self.close(&chain);
+        }
+    }
+
+    fn close(&mut self, chain: &Chain) {
+        for between in ["", " "] {
+            let (text, links) = chain.joined(between);
+            let source = self.chains.len();
+            self.chains.push(links);
+            let folded = view::folded(&text);
+            self.all.push(Layer { text: Cow::Owned(text), view: None, source: Source::Chain(source) });
+            if folded.is_some() {
+                self.all.push(Layer { text: Cow::Borrowed(""), view: folded, source: Source::Chain(source) });
+            }
+        }
+    }
+
+    /// Where a range of a layer comes from, and the roles of those parts as bits; nothing for a range of a joined text
+    /// that crosses no seam.
+    pub(super) fn original(&self, layer: &Layer<'_>, range: Range<usize>) -> Option<(Pieces, u8)> {
+        let range = layer.view.as_ref().map_or(range.clone(), |view| view.original(range));
+        let bit = |role: Role| 1u8 << role as u8;
+        match layer.source {
+            Source::Part(part, role) => Some((vec![(part, range)], bit(role))),
+            Source::Chain(chain) => {
+                let links = self.chains.get(chain)?;
+                let first = links.partition_point(|link| link.at + link.bytes.len() <= range.start);
+                let mut pieces = Pieces::new();
+                let mut roles = 0;
+                for link in links.iter().skip(first).take_while(|link| link.at < range.end) {
+                    let start = range.start.saturating_sub(link.at) + link.bytes.start;
+                    let end = (link.bytes.start + (range.end - link.at)).min(link.bytes.end);
+                    if start < end {
+                        pieces.push((link.part, start..end));
+                        roles |= bit(link.role);
+                    }
+                }
+                (pieces.len() > 1).then_some((pieces, roles))
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Chain<'q> {
+    links: Vec<(PartId, Role, &'q str, Range<usize>)>,
+}
+
+impl<'q> Chain<'q> {
+    fn link(&mut self, (id, part, text): (PartId, &Part, &'q str), bytes: Range<usize>) {
+        self.links.push((id, part.role, text, bytes));
+    }
+
+    fn joined(&self, between: &str) -> (String, Vec<Link>) {
+        let mut out = String::new();
+        let mut links = Vec::with_capacity(self.links.len());
+        for (index, (part, role, text, bytes)) in self.links.iter().enumerate() {
+            if index > 0 {
+                out.push_str(between);
+            }
+            links.push(Link { at: out.len(), part: *part, role: *role, bytes: bytes.clone() });
+            out.push_str(text.get(bytes.clone()).unwrap_or_default());
+        }
+        (out, links)
+    }
+}
+
+/// Characters that take part in words: white space and invisible characters do not use up the reach of a seam.
+fn counts(c: char) -> bool {
+    c.is_ascii_graphic() || c.is_alphanumeric()
+}
+
+/// Where the last `reach` counting characters of a text begin, and one more for the character before a word.
+fn tail(text: &str, reach: usize) -> usize {
+    text.char_indices().rev().filter(|(_, c)| counts(*c)).nth(reach).map_or(0, |(at, _)| at)
+}
+
+/// Where the first `reach` counting characters of a text end, and one more for the character after a word.
+fn head(text: &str, reach: usize) -> usize {
+    text.char_indices().filter(|(_, c)| counts(*c)).nth(reach).map_or(text.len(), |(at, c)| at + c.len_utf8())
+}

@@ -1,0 +1,39 @@
+//! The limits of the engine by name, each with its reason. They bound what a rule set may cost, whatever the prompt.
+
+/// Most policies in one set: a cluster's worth for one workload, with room.
+pub(super) const POLICIES_MAX: usize = 1_000;
+/// Most rules in one set; evaluating a tree that does not match costs tens of nanoseconds.
+pub(super) const RULES_MAX: usize = 10_000;
+/// Most keywords in one set: about 100 MB of automaton in its compact form at the very worst.
+pub(super) const KEYWORDS_MAX: usize = 50_000;
+/// Longest keyword, folded, in bytes. Also how far a word split over two parts is looked for.
+pub(super) const KEYWORD_BYTES_MAX: usize = 256;
+/// Most different patterns (regular expressions and detectors) in one set: each keeps an engine of its own.
+pub(super) const PATTERNS_MAX: usize = 2_000;
+/// Longest regular expression, in bytes of source. Longer ones are word lists, which keywords do better.
+pub(super) const PATTERN_BYTES_MAX: usize = 4 << 10;
+/// Largest compiled form of one pattern: what `[a-z]{1000}` needs, far below what `\p{L}{1000}` does.
+pub(super) const NFA_BYTES_MAX: usize = 1 << 20;
+/// Room for the lazily built states of one pattern. Most use a few KB; the engine's default of 2 MB lets go too early
+/// in texts of many scripts.
+pub(super) const DFA_CACHE_BYTES_MAX: usize = 4 << 20;
+/// How often the lazily built states of a pattern may be thrown away while it reads the probe texts. More means that
+/// its states are without end, and a prompt could make it a hundred times slower.
+pub(super) const DFA_CLEARS_MAX: usize = 0;
+/// Length of a probe text; the worst case is modelled for a prompt of this length.
+pub(super) const PROBE_BYTES: usize = 4 << 10;
+/// Most bytes that all patterns together may walk in the worst prompt of `PROBE_BYTES`: 512 readings of each byte, about
+/// 2 ms.
+pub(super) const WALK_BYTES_MAX: usize = 512 * PROBE_BYTES;
+/// Patterns that reach further than this are not looked for across the seam of two parts: the joined texts would
+/// outgrow the parts.
+pub(super) const SEAM_BYTES_MAX: usize = 128;
+/// Most required literals kept for a pattern; with more, reading the text costs less than finding them.
+pub(super) const ATOMS_MAX: usize = 64;
+/// Most rules, matchers and combinators inside one rule.
+pub(super) const NODES_MAX: usize = 2_000;
+/// Deepest nesting of `anyOf`, `allOf` and `noneOf`.
+pub(super) const NODE_DEPTH_MAX: usize = 16;
+/// Bytes of automaton patterns up to which the dense form is built: it is read three times as fast and takes about 256
+/// bytes of memory per byte of pattern, 32 MB at this size.
+pub(super) const DENSE_BYTES_MAX: usize = 128 << 10;

@@ -1,0 +1,258 @@
+//! What all rules say of one query, before anything is done about it.
+//!
+//! Guarantees: every rule and every gap is weighed; errors count as their rule's `onError`; policies in Audit mode are
+//! weighed apart. Knows nothing of bytes, postures and clearances.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::coverage::{NamedGap, gaps, refusal, sayings};
+use super::evaluate::{Answer, Counted, Evidence, Sight};
+use super::redaction::Redaction;
+use super::scan::scan;
+use super::set::{Compiled, CompiledRule, RuleSet};
+use super::{Action, ChainRef, Context, Denial, DenialCode, Disposition, Failure, Finding, Mode, Verdict};
+use crate::base::limits::FINDINGS_MAX;
+use crate::query::Query;
+
+/// What all rules say together.
+#[derive(Debug)]
+pub(super) struct Opinion {
+    pub(super) findings: Vec<Finding>,
+    pub(super) alerts: Vec<(Option<String>, usize)>,
+    /// Of policies in force.
+    pub(super) verdict: Verdict,
+    /// With every policy in force.
+    pub(super) verdict_if_enforced: Verdict,
+    pub(super) chains: BTreeSet<ChainRef>,
+    pub(super) denial: Option<Denial>,
+    pub(super) redactions: Vec<Redaction>,
+    /// Whether a rule in force asks for a redaction but names no text.
+    pub(super) redacts_nothing: bool,
+    /// Whether an error was let through by a switch.
+    pub(super) failed_open: bool,
+}
+
+/// Weighs everything. What `counted` holds already is not counted again.
+pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, counted: &mut Counted) -> Opinion {
+    let scan = scan(&set.lexicon, query);
+    let mut weighing = Weighing::new(set, query);
+    for gap in gaps(query, &scan.beyond) {
+        weighing.gap(&gap);
+    }
+    let mut sight = Sight::new(query, context, &scan, counted);
+    let mut evidence = Vec::new();
+    for policy in &set.policies {
+        for rule in &policy.rules {
+            evidence.clear();
+            match sight.ask(&rule.node, rule.roles, &mut evidence) {
+                Answer::No => {}
+                Answer::Yes => weighing.matched(policy, rule, &evidence),
+                Answer::Unknown(why) => weighing.failed(policy, rule, &why),
+            }
+        }
+    }
+    weighing.finish()
+}
+
+/// The verdict an action asks for.
+pub(super) const fn verdict_of(action: &Action) -> Verdict {
+    match action {
+        Action::Allow => Verdict::Allow,
+        Action::Alert { .. } => Verdict::Alert,
+        Action::Redact => Verdict::Redact,
+        Action::Hold { .. } => Verdict::Hold,
+        Action::Deny { .. } => Verdict::Deny,
+    }
+}
+
+struct Weighing<'a> {
+    set: &'a RuleSet,
+    query: &'a Query,
+    opinion: Opinion,
+    /// Routes to alert, by the number of the finding before findings are put in order.
+    alerts: Vec<(Option<String>, usize)>,
+    /// The first finding of each rule: kept before any other.
+    first: BTreeSet<usize>,
+}
+
+impl<'a> Weighing<'a> {
+    fn new(set: &'a RuleSet, query: &'a Query) -> Self {
+        let opinion = Opinion {
+            findings: Vec::new(),
+            alerts: Vec::new(),
+            verdict: Verdict::Allow,
+            verdict_if_enforced: Verdict::Allow,
+            chains: BTreeSet::new(),
+            denial: None,
+            redactions: Vec::new(),
+            redacts_nothing: false,
+            failed_open: false,
+        };
+        Self { set, query, opinion, alerts: Vec::new(), first: BTreeSet::new() }
+    }
+
+    fn weigh(&mut self, verdict: Verdict, mode: Mode) {
+        let opinion = &mut self.opinion;
+        opinion.verdict_if_enforced = opinion.verdict_if_enforced.max(verdict);
+        if mode == Mode::Enforce {
+            opinion.verdict = opinion.verdict.max(verdict);
+        }
+    }
+
+    /// Keeps the denial to tell the client of: a rule's before a gap's before an error's, the first of each.
+    fn deny(&mut self, denial: Denial) {
+        let rank = |denial: &Denial| match denial.code {
+            DenialCode::PolicyDenied => 0,
+            DenialCode::NotCovered => 1,
+            DenialCode::NoPolicy | DenialCode::JudgingFailed | DenialCode::RedactionFailed => 2,
+        };
+        if self.opinion.denial.as_ref().is_none_or(|known| rank(&denial) < rank(known)) {
+            self.opinion.denial = Some(denial);
+        }
+    }
+
+    fn matched(&mut self, policy: &Compiled, rule: &CompiledRule, evidence: &[Evidence]) {
+        let verdict = verdict_of(&rule.action);
+        self.weigh(verdict, policy.mode);
+        let first = self.opinion.findings.len();
+        self.first.insert(first);
+        for one in evidence.iter().take(FINDINGS_MAX) {
+            let finding = self.finding(policy, rule, verdict, one);
+            self.opinion.findings.push(finding);
+        }
+        if policy.mode == Mode::Audit {
+            return;
+        }
+        match &rule.action {
+            Action::Allow => {}
+            Action::Alert { route } => self.alerts.push((route.clone(), first)),
+            Action::Redact => self.redact(evidence),
+            Action::Hold { chain } => {
+                self.opinion.chains.insert(chain.clone());
+            }
+            Action::Deny { message } => {
+                let said = message.clone().unwrap_or_else(|| format!("refused by rule `{}` of policy `{}`", rule.name, policy.name));
+                self.deny(denial(DenialCode::PolicyDenied, said, policy, rule));
+            }
+        }
+    }
+
+    fn redact(&mut self, evidence: &[Evidence]) {
+        let texts = evidence.iter().filter_map(|one| one.text.as_ref());
+        let before = self.opinion.redactions.len();
+        self.opinion
+            .redactions
+            .extend(texts.map(|(unit, at)| Redaction { at: at.clone(), name: self.set.lexicon.mark(*unit) }));
+        self.opinion.redacts_nothing |= self.opinion.redactions.len() == before;
+    }
+
+    fn failed(&mut self, policy: &Compiled, rule: &CompiledRule, why: &str) {
+        let verdict = match rule.on_error {
+            Failure::Deny => Verdict::Deny,
+            Failure::Allow => Verdict::Allow,
+        };
+        self.weigh(verdict, policy.mode);
+        self.first.insert(self.opinion.findings.len());
+        self.opinion.findings.push(Finding {
+            policy: Arc::clone(&policy.name),
+            rule: Arc::clone(&rule.name),
+            verdict,
+            audit_only: policy.mode == Mode::Audit,
+            matcher: "error".into(),
+            at: Vec::new(),
+            place: why.to_owned(),
+        });
+        match (policy.mode, rule.on_error) {
+            (Mode::Audit, _) => {}
+            (Mode::Enforce, Failure::Allow) => self.opinion.failed_open = true,
+            (Mode::Enforce, Failure::Deny) => {
+                let said = format!("rule `{}` of policy `{}` could not be judged", rule.name, policy.name);
+                self.deny(denial(DenialCode::JudgingFailed, said, policy, rule));
+            }
+        }
+    }
+
+    /// A gap counts as the most restrictive of what policies in force say of it, and as Deny when they say nothing.
+    fn gap(&mut self, gap: &NamedGap) {
+        let said = sayings(self.set, gap);
+        let in_force: Vec<_> = said.iter().filter(|one| one.mode == Mode::Enforce).collect();
+        for one in &said {
+            let verdict = match one.action {
+                Disposition::Allow => Verdict::Allow,
+                Disposition::Hold(_) => Verdict::Hold,
+                Disposition::Deny => Verdict::Deny,
+            };
+            self.weigh(verdict, one.mode);
+            self.first.insert(self.opinion.findings.len());
+            self.opinion.findings.push(Finding {
+                policy: Arc::clone(one.policy),
+                rule: Arc::clone(one.rule),
+                verdict,
+                audit_only: one.mode == Mode::Audit,
+                matcher: "coverage".into(),
+                at: Vec::new(),
+                place: format!("{} ({})", gap.place, gap.kind.name()),
+            });
+            if one.mode == Mode::Enforce {
+                match one.action {
+                    Disposition::Allow => {}
+                    Disposition::Hold(chain) => {
+                        self.opinion.chains.insert(chain.clone());
+                    }
+                    Disposition::Deny => self.deny(Denial {
+                        code: DenialCode::NotCovered,
+                        message: refusal(gap),
+                        policy: Some(Arc::clone(one.policy)),
+                        rule: Some(Arc::clone(one.rule)),
+                    }),
+                }
+            }
+        }
+        if in_force.is_empty() {
+            self.weigh(Verdict::Deny, Mode::Enforce);
+            self.deny(Denial { code: DenialCode::NotCovered, message: refusal(gap), policy: None, rule: None });
+        }
+    }
+
+    fn finding(&self, policy: &Compiled, rule: &CompiledRule, verdict: Verdict, evidence: &Evidence) -> Finding {
+        let at = evidence.text.as_ref().map_or_else(Vec::new, |(_, at)| at.clone());
+        let place = |index: usize| at.get(index).and_then(|(id, _)| self.query.part(*id)).map(|p| self.query.place(p.place));
+        let place = match (place(0), at.len()) {
+            (Some(first), 1) => first,
+            (Some(first), many) => format!("{first} to {}", place(many - 1).unwrap_or_default()),
+            (None, _) => evidence.measured.clone(),
+        };
+        Finding {
+            policy: Arc::clone(&policy.name),
+            rule: Arc::clone(&rule.name),
+            verdict,
+            audit_only: policy.mode == Mode::Audit,
+            matcher: Arc::clone(&evidence.matcher),
+            at,
+            place,
+        }
+    }
+
+    /// Puts findings in order and cuts them to what is kept: those that alerts point at, the first of each rule, the
+    /// rest; the most restrictive of each.
+    fn finish(mut self) -> Opinion {
+        let alerting: BTreeSet<usize> = self.alerts.iter().map(|(_, finding)| *finding).collect();
+        let mut order: Vec<usize> = (0..self.opinion.findings.len()).collect();
+        let verdict = |index: &usize| self.opinion.findings.get(*index).map(|finding| finding.verdict);
+        let dispensable = |index: &usize| (!alerting.contains(index), !self.first.contains(index));
+        order.sort_by_key(|index| (dispensable(index), std::cmp::Reverse(verdict(index))));
+        order.truncate(FINDINGS_MAX);
+        order.sort_by_key(|index| (std::cmp::Reverse(verdict(index)), *index));
+        let alerts = std::mem::take(&mut self.alerts).into_iter();
+        let placed = |finding: usize| order.iter().position(|index| *index == finding);
+        self.opinion.alerts = alerts.filter_map(|(route, finding)| Some((route, placed(finding)?))).collect();
+        let mut findings: Vec<Option<Finding>> = std::mem::take(&mut self.opinion.findings).into_iter().map(Some).collect();
+        self.opinion.findings = order.iter().filter_map(|index| findings.get_mut(*index)?.take()).collect();
+        self.opinion
+    }
+}
+
+fn denial(code: DenialCode, message: String, policy: &Compiled, rule: &CompiledRule) -> Denial {
+    Denial { code, message, policy: Some(Arc::clone(&policy.name)), rule: Some(Arc::clone(&rule.name)) }
+}

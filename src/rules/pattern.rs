@@ -1,0 +1,319 @@
+//! One pattern: a regular expression of a policy or a detector, made safe to run on any text.
+//!
+//! Classes and word boundaries are ASCII (`\d` is `[0-9]`): the Unicode ones fall off the fast engines as soon as a
+//! text holds one letter beyond ASCII. There is no look-around and no back-reference by design.
+//!
+//! Guarantees: a compiled pattern never matches the empty text, and probe texts do not exhaust its lazily built states.
+//! Knows nothing of rules and queries.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::meta::Regex;
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
+use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, ClassSetItem};
+use regex_syntax::hir::{Hir, Look};
+
+use super::atoms::{Need, need};
+use super::limits::{DFA_CACHE_BYTES_MAX, DFA_CLEARS_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PROBE_BYTES};
+use crate::detect::Detector;
+
+/// A failed candidate of at most this length is looked into again for another that starts later.
+const RETRY_BYTES_MAX: usize = 64;
+
+/// A pattern ready to run.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    regex: Regex,
+    /// The group whose text is the finding, when the pattern names one `secret`.
+    secret: Option<usize>,
+    /// Bytes a match, with the words it needs round it, may span; `None` without bound.
+    pub(super) reach: Option<usize>,
+    /// What to look for before running it.
+    pub(super) need: Need,
+    /// Whether it says `^` or `$`, which mean nothing in joined texts.
+    pub(super) anchored: bool,
+    detector: Option<&'static Detector>,
+    /// The detector's words that must stand near.
+    context: Option<AhoCorasick>,
+}
+
+impl Pattern {
+    /// Compiles a policy's regular expression.
+    pub(super) fn of_regex(source: &str) -> Result<Self, String> {
+        Self::compile(source)
+    }
+
+    /// Compiles a detector.
+    pub(super) fn of_detector(detector: &'static Detector) -> Result<Self, String> {
+        let mut pattern = Self::compile(detector.pattern)?;
+        pattern.detector = Some(detector);
+        if !detector.keywords.is_empty() {
+            let words = AhoCorasick::builder().ascii_case_insensitive(true).build(detector.keywords);
+            pattern.context = Some(words.map_err(|error| error.to_string())?);
+            pattern.reach = pattern.reach.map(|reach| reach.saturating_add(detector.context_bytes));
+            // A word in the text is the better need unless the pattern itself holds one as long.
+            if !matches!(pattern.need, Need::Atoms(_)) {
+                let words: Vec<_> = detector.keywords.iter().map(|w| w.to_ascii_lowercase().into_bytes()).collect();
+                let single_spaced = words.iter().all(|w| !w.iter().any(u8::is_ascii_whitespace) && w.len() > 1);
+                if single_spaced {
+                    pattern.need = Need::Atoms(words);
+                }
+            }
+        }
+        Ok(pattern)
+    }
+
+    fn compile(source: &str) -> Result<Self, String> {
+        if source.len() > PATTERN_BYTES_MAX {
+            return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes; a list of words belongs under `keywords`"));
+        }
+        let hir = parse(source)?;
+        let properties = hir.properties();
+        if properties.minimum_len().is_none() {
+            return Err("can never match".to_owned());
+        }
+        if properties.minimum_len() == Some(0) {
+            return Err("matches the empty text, so it would match everywhere; require at least one character".to_owned());
+        }
+        let regex = Regex::builder()
+            .configure(
+                Regex::config()
+                    .nfa_size_limit(Some(NFA_BYTES_MAX))
+                    .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
+                    .onepass_size_limit(Some(1 << 18)),
+            )
+            .build_from_hir(&hir)
+            .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())?;
+        probe(&hir)?;
+        let secret = (0..regex.group_info().group_len(regex_automata::PatternID::ZERO))
+            .find(|i| regex.group_info().to_name(regex_automata::PatternID::ZERO, *i) == Some("secret"));
+        let looks = properties.look_set();
+        Ok(Self {
+            secret,
+            reach: properties.maximum_len(),
+            need: need(&hir),
+            anchored: [Look::Start, Look::End].iter().any(|look| looks.contains(*look)),
+            detector: None,
+            context: None,
+            regex,
+        })
+    }
+
+    /// Calls `found` with each confirmed match that lies in `window` of `text`, until it says to stop.
+    pub(super) fn each(&self, text: &str, window: Range<usize>, mut found: impl FnMut(Range<usize>)) {
+        let mut at = window.start;
+        let mut captures = self.secret.map(|_| self.regex.create_captures());
+        while at < window.end {
+            let input = Input::new(text).span(at..window.end);
+            let Some((whole, finding)) = self.next(&input, captures.as_mut()) else { return };
+            if self.confirms(text, &whole, &finding) {
+                at = whole.end;
+                found(finding);
+            } else if whole.len() <= RETRY_BYTES_MAX {
+                at = after_token(text, &whole);
+            } else {
+                at = whole.end;
+            }
+        }
+    }
+
+    fn next(&self, input: &Input<'_>, captures: Option<&mut Captures>) -> Option<(Range<usize>, Range<usize>)> {
+        let (Some(captures), Some(secret)) = (captures, self.secret) else {
+            let whole = self.regex.search(input)?.range();
+            return Some((whole.clone(), whole));
+        };
+        self.regex.search_captures(input, captures);
+        let whole = captures.get_match()?.range();
+        let finding = captures.get_group(secret).map_or(whole.clone(), |span| span.range());
+        Some((whole, finding))
+    }
+
+    fn confirms(&self, text: &str, whole: &Range<usize>, finding: &Range<usize>) -> bool {
+        let Some(detector) = self.detector else { return true };
+        let near = self.context.as_ref().is_none_or(|words| {
+            let start = whole.start.saturating_sub(detector.context_bytes);
+            let end = whole.end.saturating_add(detector.context_bytes).min(text.len());
+            words.is_match(aho_corasick::Input::new(text).span(start..end))
+        });
+        near && text.get(finding.clone()).is_some_and(|candidate| detector.confirms(candidate))
+    }
+
+    /// The name in place of a redacted match, without number.
+    pub(super) fn mark(&self) -> Option<&'static str> {
+        self.detector.map(|detector| detector.mark)
+    }
+}
+
+/// Where to look for another candidate inside a failed one: after its first run of letters or digits, or of others.
+fn after_token(text: &str, failed: &Range<usize>) -> usize {
+    let Some(candidate) = text.get(failed.clone()) else { return failed.end };
+    let mut kinds = candidate.char_indices().map(|(i, c)| (i, c.is_alphanumeric()));
+    let Some((_, first)) = kinds.next() else { return failed.end.max(failed.start + 1) };
+    kinds.find(|(_, kind)| *kind != first).map_or(failed.end, |(i, _)| failed.start + i)
+}
+
+/// Reads a pattern with ASCII classes and word boundaries.
+fn parse(source: &str) -> Result<Hir, String> {
+    let ascii = with_ascii_classes(source)?;
+    let hir = regex_syntax::ParserBuilder::new()
+        .nest_limit(64)
+        .build()
+        .parse(&ascii)
+        .map_err(|error| describe(&error))?;
+    Ok(hir)
+}
+
+fn describe(error: &regex_syntax::Error) -> String {
+    let (kind, column) = match error {
+        regex_syntax::Error::Parse(e) => (e.kind().to_string(), e.span().start.column),
+        regex_syntax::Error::Translate(e) => (e.kind().to_string(), e.span().start.column),
+        _ => return "is not a regular expression".to_owned(),
+    };
+    format!("is not a regular expression this gate can use: {kind} at character {column}")
+}
+
+/// Spells `\d`, `\w`, `\s` and `\b` out as their ASCII forms, by the spans of the parsed pattern.
+fn with_ascii_classes(source: &str) -> Result<String, String> {
+    let tree = ast::parse::ParserBuilder::new()
+        .nest_limit(64)
+        .build()
+        .parse(source)
+        .map_err(|error| describe(&regex_syntax::Error::Parse(error)))?;
+    let mut edits = ast::visit(&tree, Spans(Vec::new())).map_err(|()| "cannot be read".to_owned())?;
+    edits.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mut out = source.to_owned();
+    for (range, text) in edits {
+        out.replace_range(range, &text);
+    }
+    Ok(out)
+}
+
+struct Spans(Vec<(Range<usize>, String)>);
+
+impl Spans {
+    fn perl(&mut self, class: &ClassPerl) {
+        let members = match class.kind {
+            ClassPerlKind::Digit => "0-9",
+            ClassPerlKind::Space => r"\t\n\x0b\x0c\r\x20",
+            ClassPerlKind::Word => "0-9A-Za-z_",
+        };
+        let not = if class.negated { "^" } else { "" };
+        self.0.push((class.span.start.offset..class.span.end.offset, format!("[{not}{members}]")));
+    }
+}
+
+impl ast::Visitor for Spans {
+    type Output = Vec<(Range<usize>, String)>;
+    type Err = ();
+
+    fn finish(self) -> Result<Self::Output, ()> {
+        Ok(self.0)
+    }
+
+    fn visit_pre(&mut self, node: &Ast) -> Result<(), ()> {
+        match node {
+            Ast::ClassPerl(class) => self.perl(class),
+            Ast::Assertion(assertion) => {
+                let text = match assertion.kind {
+                    AssertionKind::WordBoundary => r"(?-u:\b)",
+                    AssertionKind::NotWordBoundary => r"(?-u:\B)",
+                    AssertionKind::WordBoundaryStart | AssertionKind::WordBoundaryStartAngle => r"(?-u:\b{start})",
+                    AssertionKind::WordBoundaryEnd | AssertionKind::WordBoundaryEndAngle => r"(?-u:\b{end})",
+                    AssertionKind::WordBoundaryStartHalf => r"(?-u:\b{start-half})",
+                    AssertionKind::WordBoundaryEndHalf => r"(?-u:\b{end-half})",
+                    AssertionKind::StartLine
+                    | AssertionKind::EndLine
+                    | AssertionKind::StartText
+                    | AssertionKind::EndText => return Ok(()),
+                };
+                self.0.push((assertion.span.start.offset..assertion.span.end.offset, text.to_owned()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn visit_class_set_item_pre(&mut self, item: &ClassSetItem) -> Result<(), ()> {
+        if let ClassSetItem::Perl(class) = item {
+            self.perl(class);
+        }
+        Ok(())
+    }
+}
+
+/// Reads probe texts with the lazily built automaton of the pattern; refuses it when its states are without end.
+fn probe(hir: &Hir) -> Result<(), String> {
+    let refused = || {
+        "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous".to_owned()
+    };
+    let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES_MAX));
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| refused())?;
+    let config = DFA::config().cache_capacity(DFA_CACHE_BYTES_MAX);
+    let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())?;
+    let mut cache = dfa.create_cache();
+    for text in probe_texts(&dfa) {
+        let mut at = 0;
+        // Each match ends a search; the next begins one byte later, as a scan of a whole text would.
+        while at < text.len() {
+            let input = Input::new(&text).range(at..).anchored(Anchored::No);
+            match dfa.try_search_fwd(&mut cache, &input) {
+                Ok(Some(half)) => at = half.offset().max(at + 1),
+                Ok(None) => break,
+                Err(_) => return Err(refused()),
+            }
+        }
+        if cache.clear_count() > DFA_CLEARS_MAX {
+            return Err(refused());
+        }
+    }
+    Ok(())
+}
+
+/// Texts of many scripts, of digits, and of the very bytes that the pattern tells apart, in an order without pattern.
+fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
+    let mut random = Scramble(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = String::new();
+    while mixed.len() < PROBE_BYTES {
+        let c = match random.below(4) {
+            0 => char::from(b' ' + u8::try_from(random.below(95)).unwrap_or(0)),
+            1 => char::from_u32(0xc0 + random.below(0x200)).unwrap_or('\u{e9}'),
+            2 => char::from_u32(0x400 + random.below(0x100)).unwrap_or('\u{436}'),
+            _ => char::from_u32(0x4e00 + random.below(0x1000)).unwrap_or('\u{4e2d}'),
+        };
+        mixed.push(c);
+    }
+    let digits = (0..PROBE_BYTES).map(|_| b"0123456789 -."[random.below(13) as usize]).collect();
+    let classes = dfa.byte_classes();
+    let own: Vec<u8> = classes.representatives(..).filter_map(|unit| unit.as_u8()).collect();
+    let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
+    let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
+        (0..2 * PROBE_BYTES)
+            .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
+            .collect()
+    };
+    let ascii_text = own_text(&mut random, &ascii);
+    // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
+    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_alphanumeric).take(2).collect();
+    let narrow_text = own_text(&mut random, &narrow);
+    vec![mixed.into_bytes(), digits, ascii_text, narrow_text]
+}
+
+/// A fixed sequence without pattern (xorshift), so that the same rule set is always judged the same.
+struct Scramble(u64);
+
+impl Scramble {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u32::try_from(self.0 >> 33).unwrap_or(0) % bound.max(1)
+    }
+}
+
+/// A shared pattern.
+pub(super) type Shared = Arc<Pattern>;
