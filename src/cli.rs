@@ -7,12 +7,16 @@
 //!
 //! Knows nothing of how the rooms below do their work.
 
+mod approvals;
 mod console;
 mod data_dir;
 mod demo;
 mod demo_model;
 mod gate;
 mod explain;
+mod data;
+mod decide;
+mod desk;
 mod lint;
 mod policies;
 mod test;
@@ -23,6 +27,8 @@ pub use console::{Console, Exit, Output};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::approvals::Decision;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -53,6 +59,11 @@ enum Verb {
     DemoModel(demo_model::Arguments),
     Gate(gate::Arguments),
     Explain(explain::Arguments),
+    Approvals(approvals::Arguments),
+    /// Approve held queries.
+    Approve(decide::Arguments),
+    /// Deny held queries.
+    Deny(decide::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -64,6 +75,9 @@ impl Verb {
             Self::DemoModel(arguments) => demo_model::run(&arguments, console),
             Self::Gate(arguments) => gate::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments, console),
+            Self::Approvals(arguments) => approvals::run(&arguments, console),
+            Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
+            Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
