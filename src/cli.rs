@@ -7,9 +7,13 @@
 //!
 //! Knows nothing of how the rooms below do their work.
 
+mod audit;
 mod console;
+mod coverage;
+mod data_dir;
 mod lint;
 mod policies;
+mod printable;
 mod test;
 mod trial;
 
@@ -44,6 +48,8 @@ enum Colour {
 /// Every verb, in alphabetical order.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Audit(audit::Arguments),
+    Coverage(coverage::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -51,6 +57,8 @@ enum Verb {
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
+            Self::Audit(arguments) => audit::run(&arguments, console),
+            Self::Coverage(arguments) => coverage::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
