@@ -105,7 +105,7 @@ fn tail_shows_the_last_entries_for_people_and_as_a_list() {
     let dir = tempfile::tempdir().unwrap();
     check(dir.path(), &["audit", "tail"], 2, "there is no audit log");
     log(dir.path(), 30);
-    let table = check(dir.path(), &["audit", "tail", "-n", "3"], 0, "29 policies");
+    let table = check(dir.path(), &["audit", "tail", "-n", "3"], 0, "policies: 29");
     assert_eq!(table.lines().count(), 4, "a header and three rows: {table}");
     assert!(!table.contains('\u{1b}'), "no colours into a pipe");
     let json = check(dir.path(), &["audit", "tail", "-n", "3", "-o", "json"], 0, "");
@@ -129,7 +129,7 @@ fn a_followed_tail_shows_what_is_written_later() {
     assert!(lines.next().unwrap().unwrap().contains("log-started"));
     let (log, _) = Log::open(dir.path(), Arc::new(SystemClock::default())).unwrap();
     log.append(&event(7)).unwrap();
-    assert!(lines.next().unwrap().unwrap().contains("7 policies"));
+    assert!(lines.next().unwrap().unwrap().contains("policies: 7"));
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::audit::{AnswerEnd, Entry, Event, FindingRecord, Outcome, QueryCompleted, QueryJudged};
-use crate::base::QueryId;
+use crate::base::{Digest, QueryId};
 use crate::cli::console::Tone;
 use crate::cli::printable::printable;
 use crate::rules::Verdict;
@@ -62,10 +62,10 @@ impl Row {
             }
             Some(Event::LogStarted { log }) => event("log-started", format!("log {log}")),
             Some(Event::GateStarted { version, revision, posture }) => {
-                event("gate-started", format!("version {version}, posture {posture}, rule set {revision}"))
+                event("gate-started", format!("version {version}, posture {posture}, rule set {}", short(revision)))
             }
             Some(Event::RuleSetLoaded { revision, policies }) => {
-                event("rule-set-loaded", format!("{policies} policies, rule set {revision}"))
+                event("rule-set-loaded", format!("policies: {policies}, rule set {}", short(revision)))
             }
             Some(Event::TailRepaired { bytes_cut, kept_in }) => Self {
                 tone: Some(Tone::Caution),
@@ -95,6 +95,11 @@ impl Row {
             tone: Some(tone(judged.outcome)),
         }
     }
+}
+
+/// As many digits of a revision as people compare; the metrics show the same.
+fn short(revision: Digest) -> String {
+    hex::encode(revision.as_bytes()).chars().take(12).collect()
 }
 
 const fn tone(outcome: Outcome) -> Tone {
@@ -187,7 +192,6 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Digest;
 
     fn entry(seq: u64, event: &str) -> Entry {
         let hash = Digest::of(b"");
