@@ -1,12 +1,50 @@
 //! The gate in front of one model: accept -> decode -> judge -> forward | hold | refuse -> record.
 //!
+//! # Flow
+//! [`Gate::serve`] accepts connections; each query walks through `gate::gate`, which names its phases in order.
+//!
 //! # Guarantees
-//! * `forward` takes a permit by value, and a permit comes from a [`crate::rules::Clearance`] or an
+//! * [`Upstream::forward`] takes a [`Permit`] by value, and a permit comes from a [`crate::rules::Clearance`] or an
 //!   [`crate::approvals::Release`] only.
-//! * An entry is written before a query is forwarded.
+//! * An entry is written before a query is forwarded, and completed when its answer ends, however it ends.
+//! * Broken framing, unknown routes and unreadable bodies never reach the model server; posture `Observe` lets all but
+//!   the first through, and says so in the record.
+//! * One rule set per query: it is taken once, at the start.
+//!
+//! # Limits
+//! [`Limits`] and [`HoldSettings`]; heads end at 32 KB, bodies at [`crate::base::limits::BODY_BYTES_MAX`].
+//!
+//! # Errors
+//! Every refusal becomes an answer in one place, `refusal`, in the shape of the API that the client speaks.
 //!
 //! Knows nothing of Kubernetes, SQL, files of policies or the command line.
 
+mod accept;
+mod body;
+mod encoding;
+mod framing;
+mod gate;
+mod headers;
+mod health;
+mod hold;
+mod identity;
+mod outgoing;
+mod permit;
 mod ports;
+mod read;
+mod refusal;
+mod rulebook;
+mod settings;
+mod upstream;
+mod visit;
 
+pub use accept::{Gate, GateFailure, Listeners, Ports};
+pub use identity::{
+    Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwtSettings, Network, NetworkParse,
+    TrustedProxy,
+};
+pub use permit::Permit;
 pub use ports::{Alerts, HoldFailure, Holds, RecordFailure, Recorder, Wait};
+pub use rulebook::{InForce, Rulebook};
+pub use settings::{GateSettings, HoldSettings, Limits, UpstreamSettings};
+pub use upstream::{Answer, Outbound, Upstream, UpstreamFailure};

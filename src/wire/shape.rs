@@ -82,6 +82,9 @@ pub(in crate::wire) enum Shape {
     As(Role, &'static Shape),
     /// Known, but it escapes judgement in this way; all its text is judged like [`Shape::Free`] nevertheless.
     Gap(GapKind),
+    /// Like [`Shape::Gap`], but `""`, `[]` and `{}` say nothing and are no gap. Not where an empty object switches
+    /// something on.
+    GapUnlessEmpty(GapKind),
     /// Known and not readable (token ids, vectors, base64): a gap. Only strings and keys deeper inside are judged.
     Opaque(GapKind),
     /// Of the shape, and a gap beside.
@@ -218,7 +221,7 @@ impl Shape {
             Self::List(_) => kind == Kind::List,
             Self::OneOf(shapes) => shapes.iter().any(|shape| shape.takes(kind)),
             Self::As(_, shape) | Self::Both(_, shape) => shape.takes(kind),
-            Self::Free | Self::Gap(_) | Self::Opaque(_) => true,
+            Self::Free | Self::Gap(_) | Self::GapUnlessEmpty(_) | Self::Opaque(_) => true,
         }
     }
 }

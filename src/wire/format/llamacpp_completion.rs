@@ -28,4 +28,6 @@ pub(super) static OWN: &[Field] = &[
     field("n_cache_reuse", Number),
     field("sse_ping_interval", Number),
     field("ignore_eos", Shape::Bool),
+    // llama.vim and llama.vscode
+    field("t_max_prompt_ms", Number),
 ];

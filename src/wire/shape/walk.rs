@@ -74,7 +74,8 @@ impl Walk<'_, '_> {
                 return self.shape(inner, spot);
             }
             Shape::Gap(kind) => self.strange(kind, spot),
-            Shape::Free => self.free(spot),
+            Shape::GapUnlessEmpty(kind) if !self.is_empty(spot.at) => self.strange(kind, spot),
+            Shape::Free | Shape::GapUnlessEmpty(_) => self.free(spot),
             Shape::Opaque(kind) => self.opaque(kind, spot),
             Shape::Encoded => self.encoded(spot),
             Shape::Media(kind) => self.media(kind, spot),
@@ -168,6 +169,16 @@ impl Walk<'_, '_> {
                 Kind::List if tape.node(at).kind == Kind::List => self.strings_inside(Spot { at, ..spot }),
                 _ => {}
             }
+        }
+    }
+
+    /// Whether a value is `""`, `[]` or `{}`.
+    fn is_empty(&self, at: At) -> bool {
+        let node = self.tape.node(at);
+        match node.kind {
+            Kind::String => node.start == node.end,
+            Kind::List | Kind::Object => self.tape.children(at).next().is_none(),
+            Kind::Null | Kind::True | Kind::False | Kind::Number | Kind::Key => false,
         }
     }
 

@@ -1,0 +1,125 @@
+//! Reads a query's body whole: within a size, a time and a rate, and within what the gate holds at once.
+//!
+//! Guarantees that nothing is decided on a prefix: a body is whole or it is refused. Under posture `Observe` what was
+//! not read can still be passed on, so the source keeps both. Knows nothing of what a body says.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, timeout_at};
+
+use super::framing::Violation;
+use super::permit::Rest;
+use super::refusal::Refusal;
+use super::settings::Limits;
+
+/// Bytes of bodies held by the gate.
+#[derive(Debug, Default)]
+pub(super) struct InFlight(AtomicUsize);
+
+/// A share of them, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    all: Arc<InFlight>,
+    bytes: usize,
+}
+
+impl Reserved {
+    pub(super) const fn none(all: Arc<InFlight>) -> Self {
+        Self { all, bytes: 0 }
+    }
+
+    /// Makes the share at least `bytes` large.
+    pub(super) fn grow(&mut self, bytes: usize, max: usize) -> Result<(), Refusal> {
+        let more = bytes.saturating_sub(self.bytes);
+        let before = self.all.0.fetch_add(more, Ordering::Relaxed);
+        self.bytes += more;
+        if before.saturating_add(more) > max { Err(Refusal::Overloaded) } else { Ok(()) }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.all.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body that arrives.
+pub(super) struct Source {
+    incoming: Option<Incoming>,
+    length: Option<u64>,
+    read: BytesMut,
+    whole: Option<Bytes>,
+}
+
+impl Source {
+    pub(super) fn new(incoming: Incoming) -> Self {
+        let length = incoming.size_hint().exact();
+        Self { incoming: Some(incoming), length, read: BytesMut::new(), whole: None }
+    }
+
+    /// Reads to the end. What was read so far stays here whatever happens.
+    pub(super) async fn read(&mut self, limits: &Limits, reserved: &mut Reserved) -> Result<Bytes, Refusal> {
+        let bytes_max = limits.body_bytes_max;
+        let too_large = Refusal::BodyTooLarge { bytes_max };
+        let announced = self.length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        if announced.is_some_and(|length| length > bytes_max) {
+            return Err(too_large);
+        }
+        reserved.grow(announced.unwrap_or(0), limits.bytes_in_flight_max)?;
+        self.read.reserve(announced.unwrap_or(0));
+        let start = Instant::now();
+        while let Some(incoming) = &mut self.incoming {
+            let deadline = start + patience(limits, self.read.len());
+            let frame = timeout_at(deadline, incoming.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
+            let Some(frame) = frame else {
+                self.incoming = None;
+                break;
+            };
+            let data = frame.map_err(|error| broken(&error))?.into_data();
+            let data = data.map_err(|_trailers| Refusal::Framing(Violation::Trailer))?;
+            self.read.extend_from_slice(&data);
+            if self.read.len() > bytes_max {
+                return Err(too_large);
+            }
+            reserved.grow(self.read.len(), limits.bytes_in_flight_max)?;
+        }
+        let whole = self.whole.get_or_insert_with(|| self.read.split().freeze());
+        Ok(whole.clone())
+    }
+
+    /// What was read, and what was not.
+    pub(super) fn into_parts(self) -> (Bytes, Option<Rest>) {
+        let read = self.whole.unwrap_or_else(|| self.read.freeze());
+        (read, self.incoming.map(|incoming| Rest { incoming, length: self.length }))
+    }
+}
+
+/// How long a body may have taken when so many bytes of it are here.
+fn patience(limits: &Limits, read: usize) -> Duration {
+    let rate = u32::try_from(limits.body_bytes_per_second_min.max(1)).unwrap_or(u32::MAX);
+    let earned = Duration::from_secs(read as u64) / rate;
+    limits.body_grace.saturating_add(earned).min(limits.body_timeout)
+}
+
+/// What a failed read means: our own guard's word, or a client that left.
+fn broken(error: &hyper::Error) -> Refusal {
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        let violation = one.downcast_ref::<Violation>().copied().or_else(|| {
+            let io = one.downcast_ref::<io::Error>()?;
+            io.get_ref()?.downcast_ref::<Violation>().copied()
+        });
+        if let Some(violation) = violation {
+            return Refusal::Framing(violation);
+        }
+        cause = one.source();
+    }
+    Refusal::BodyIncomplete
+}

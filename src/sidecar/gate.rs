@@ -1,0 +1,180 @@
+//! The hot path: one query from its head to its answer, phase by phase.
+//!
+//! Knows nothing of connections. Guarantees the order: nothing is decoded before it is whole, judged before it is
+//! decoded, recorded before it is judged, or forwarded before it is recorded.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::accept::Shared;
+use super::body::Source;
+use super::headers::BodyKind;
+use super::identity::identify;
+use super::outgoing::Outgoing;
+use super::permit::Permit;
+use super::refusal::Refusal;
+use super::rulebook::InForce;
+use super::visit::Visit;
+use super::{hold, read};
+use crate::approvals::excerpt;
+use crate::audit::Outcome;
+use crate::query::{Operation, Query};
+use crate::rules::{self, Basis, Context, Judgement, Posture, Ruling};
+use crate::telemetry::RouteClass;
+use crate::wire::{self, Format, Route, RouteRefusal};
+
+/// Answers one query.
+pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Incoming>) -> Response<Outgoing> {
+    let (head, incoming) = request.into_parts();
+    let mut source = Source::new(incoming);
+    let mut visit = Visit::open(&shared, peer, head);
+    match judged(&mut visit, &mut source).await {
+        Ok(Ruling::Clear(clearance)) => {
+            let outcome = outcome(clearance.basis());
+            visit.forward(outcome, Permit::from(clearance), None).await
+        }
+        Ok(Ruling::Hold(held)) => hold::hold(visit, *held).await,
+        Ok(Ruling::Deny(denial)) => visit.refuse(Refusal::Denied(denial)),
+        Err(refusal) if visit.posture() == Posture::Observe => visit.observe(refusal, source).await,
+        Err(refusal) => visit.refuse(refusal),
+    }
+}
+
+/// From a head to a ruling. Whatever ends this early is a refusal.
+async fn judged(visit: &mut Visit, source: &mut Source) -> Result<Ruling, Refusal> {
+    read::head(visit)?;
+    caller(visit)?;
+    match route(visit) {
+        Route::Refuse(refusal) if allowed_by_name(visit, refusal) => {
+            let body = read::body(visit, source).await?;
+            pass(visit, body)
+        }
+        Route::Refuse(refusal) => Err(Refusal::Route(refusal)),
+        Route::Pass => {
+            let body = read::body(visit, source).await?;
+            if body.is_empty() { pass(visit, body) } else { Err(Refusal::BodyNotExpected) }
+        }
+        Route::Judge(format) => {
+            read::content_type(&visit.head.headers)?;
+            let body = read::body(visit, source).await?;
+            judge(visit, format, body)
+        }
+    }
+}
+
+/// Who asks.
+fn caller(visit: &mut Visit) -> Result<(), Refusal> {
+    let now = visit.shared.ports.clock.now();
+    let settings = &visit.shared.settings.identity;
+    let identity = identify(settings, visit.peer, &mut visit.head.headers, now)?;
+    visit.identified(identity);
+    Ok(())
+}
+
+/// What the request line means.
+fn route(visit: &Visit) -> Route {
+    let uri = &visit.head.uri;
+    let route = wire::route(visit.shared.settings.server, visit.head.method.as_str(), uri.path(), uri.query());
+    visit.shared.ports.metrics.routed(match route {
+        Route::Judge(_) => RouteClass::Judge,
+        Route::Pass => RouteClass::Pass,
+        Route::Refuse(_) => RouteClass::Refuse,
+    });
+    route
+}
+
+/// Whether a policy lets this route of administration or state pass by its name.
+fn allowed_by_name(visit: &Visit, refusal: RouteRefusal) -> bool {
+    let named = matches!(refusal, RouteRefusal::Administration | RouteRefusal::State);
+    let allows = |in_force: &Arc<InForce>| in_force.rules.allows_route(visit.head.method.as_str(), visit.head.uri.path());
+    named && visit.in_force.as_ref().is_some_and(allows)
+}
+
+/// A route without a query.
+fn pass(visit: &Visit, body: Bytes) -> Result<Ruling, Refusal> {
+    let in_force = visit.in_force.as_ref().ok_or(Refusal::NotReady)?;
+    Ok(Ruling::Clear(rules::pass(&in_force.rules, body)))
+}
+
+/// What the rules say.
+fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refusal> {
+    let start = visit.monotonic();
+    let in_force = visit.in_force.clone().ok_or(Refusal::NotReady)?;
+    let query = wire::decode(format, body).map_err(|error| {
+        let form = read::is_form(&visit.head.headers);
+        if form { Refusal::ContentType("form bodies cannot be judged") } else { Refusal::Unreadable(error) }
+    })?;
+    visit.body_kind = BodyKind::Json;
+    visit.format = Some(format);
+    visit.entry.model.clone_from(&query.model);
+    let operation = query.operation;
+    offered(visit, &query)?;
+    let settings = &visit.shared.settings;
+    let context = Context {
+        format,
+        server: settings.server,
+        method: visit.head.method.as_str(),
+        path: visit.head.uri.path(),
+        caller: &visit.caller,
+        workload: &settings.workload,
+        posture: settings.posture,
+        now: visit.shared.ports.clock.now(),
+        rates: &visit.shared.rates,
+    };
+    let judgement = rules::judge(&in_force.rules, query, &context);
+    visit.timed(start);
+    visit.judged(&judgement);
+    count(visit, &judgement, operation);
+    alert(visit, &judgement);
+    if let Ruling::Hold(held) = &judgement.ruling {
+        visit.excerpt = excerpt(held.query(), &judgement.findings, judgement.retention);
+    }
+    Ok(judgement.ruling)
+}
+
+/// The model must be one that the workload offers, where that is known.
+fn offered(visit: &Visit, query: &Query) -> Result<(), Refusal> {
+    let Shared { settings, .. } = visit.shared.as_ref();
+    let canonical = |name: &str| wire::canonical_model(settings.server, name).map(|name| name.model);
+    let named = query.model.as_deref().or_else(|| wire::path_model(settings.server, visit.head.uri.path()));
+    let allowed = match named {
+        _ if settings.models.is_empty() => true,
+        Some(model) => {
+            let model = canonical(model);
+            model.is_some() && settings.models.iter().any(|offered| canonical(offered) == model)
+        }
+        // Without a name the server takes its only model.
+        None => settings.models.len() == 1,
+    };
+    if allowed { Ok(()) } else { Err(Refusal::ModelNotOffered) }
+}
+
+fn count(visit: &Visit, judgement: &Judgement, operation: Operation) {
+    let metrics = &visit.shared.ports.metrics;
+    metrics.operation(operation);
+    judgement.findings.iter().for_each(|finding| metrics.finding(finding.verdict));
+    visit.entry.coverage.iter().for_each(|gap| metrics.gap(gap.kind));
+}
+
+fn alert(visit: &Visit, judgement: &Judgement) {
+    for (route, index) in &judgement.alerts {
+        if let Some(finding) = judgement.findings.get(*index) {
+            visit.shared.ports.alerts.raise(visit.id, &visit.caller.rate_key, route.as_deref(), finding);
+        }
+    }
+}
+
+const fn outcome(basis: Basis) -> Outcome {
+    match basis {
+        Basis::Allowed => Outcome::Allowed,
+        Basis::Redacted => Outcome::Redacted,
+        Basis::AllowedByFailure => Outcome::AllowedByFailure,
+        Basis::WouldRefuse => Outcome::WouldRefuse,
+        Basis::Carried => Outcome::Carried,
+        Basis::Passed => Outcome::Passed,
+    }
+}

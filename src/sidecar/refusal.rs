@@ -1,0 +1,394 @@
+//! The one place where a refusal becomes an HTTP answer: status, stable code, message, and the shape of the API spoken.
+//!
+//! Guarantees that every refusal has an answer (the matches have no catch-all), that a final one says
+//! `x-should-retry: false`, and that no answer shows a rule's pattern or a query's text. Knows nothing of how it came
+//! to the refusal.
+
+mod shape;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use super::encoding::EncodingRefusal;
+use super::framing::Violation;
+use crate::audit::Outcome;
+use crate::base::{HoldId, QueryId};
+use crate::rules::{Denial, DenialCode};
+use crate::telemetry::Label;
+use crate::wire::{DecodeError, ErrorStyle, RouteRefusal};
+
+pub(super) use shape::{Told, event};
+
+/// The header that names the query in every answer.
+pub(super) const QUERY_ID: &str = "countersign-query-id";
+/// The header that names the approval a client waits for, and by which an anonymous client joins its own hold again.
+pub(super) const APPROVAL_ID: &str = "countersign-approval-id";
+
+/// Why a query is not forwarded, or not answered.
+#[derive(Debug, Clone)]
+pub(super) enum Refusal {
+    /// Broken framing.
+    Framing(Violation),
+    /// An upgrade to another protocol was asked for.
+    Upgrade,
+    /// No `Host`, or two different ones.
+    Host,
+    /// The route table says no.
+    Route(RouteRefusal),
+    /// The content type cannot be a query.
+    ContentType(&'static str),
+    /// The content encoding cannot be undone.
+    Encoding(EncodingRefusal),
+    /// The body is over the limit.
+    BodyTooLarge { bytes_max: usize },
+    /// The body came too slowly.
+    BodyTimeout,
+    /// The body ended before its length.
+    BodyIncomplete,
+    /// Too much is being read at once.
+    Overloaded,
+    /// A credential that does not hold.
+    Credential(&'static str),
+    /// Nobody in particular asks, and the gate wants to know.
+    IdentityRequired,
+    /// Credentials cannot be checked now.
+    IdentityUnavailable,
+    /// A body on a route that has none.
+    BodyNotExpected,
+    /// No rule set was loaded yet.
+    NotReady,
+    /// The body is not a query of its format.
+    Unreadable(DecodeError),
+    /// The workload does not offer the model.
+    ModelNotOffered,
+    /// The engine says no.
+    Denied(Denial),
+    /// The record cannot be written.
+    AuditUnavailable,
+    /// People have not decided yet.
+    ApprovalPending { hold: HoldId, retry_after: Duration },
+    /// People said no.
+    ApprovalDenied(HoldId),
+    /// Nobody decided in time.
+    ApprovalExpired(HoldId),
+    /// It was withdrawn.
+    ApprovalCancelled(HoldId),
+    /// The release was for other bytes, or is used up.
+    NotReleased(HoldId),
+    /// A rule names a chain that does not exist.
+    UnknownChain(String),
+    /// People cannot be asked now.
+    ApprovalUnavailable,
+    /// Too many wait already.
+    TooManyHeld,
+    /// The model server cannot be reached, or broke off before it answered.
+    UpstreamFailed,
+    /// The model server took too long.
+    UpstreamTimeout,
+}
+
+/// A refusal's code as a label.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code(&'static str);
+
+impl Label for Code {
+    fn label(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Whether the same query may fare better later; told to SDKs by `x-should-retry`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Never,
+    /// Left to the client's own rules.
+    Unsaid,
+    After(Duration),
+}
+
+impl Refusal {
+    /// The word that never changes.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::Framing(Violation::HeadTooLarge) => "head_too_large",
+            Self::Framing(_) => "framing_broken",
+            Self::Upgrade => "upgrade_not_supported",
+            Self::Host => "host_required",
+            Self::Route(refusal) => route_code(refusal),
+            Self::ContentType(_) => "content_type_not_supported",
+            Self::Encoding(EncodingRefusal::Unknown) => "encoding_not_supported",
+            Self::Encoding(EncodingRefusal::Broken) => "encoding_broken",
+            Self::Encoding(EncodingRefusal::TooLarge) | Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyIncomplete => "body_incomplete",
+            Self::Overloaded => "overloaded",
+            Self::Credential(_) => "credential_invalid",
+            Self::IdentityRequired => "identity_required",
+            Self::IdentityUnavailable => "identity_unavailable",
+            Self::BodyNotExpected => "body_not_expected",
+            Self::NotReady => "not_ready",
+            Self::Unreadable(_) => "query_unreadable",
+            Self::ModelNotOffered => "model_not_offered",
+            Self::Denied(denial) => denial_code(denial.code),
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::ApprovalPending { .. } => "approval_pending",
+            Self::ApprovalDenied(_) => "approval_denied",
+            Self::ApprovalExpired(_) => "approval_expired",
+            Self::ApprovalCancelled(_) => "approval_cancelled",
+            Self::NotReleased(_) => "approval_not_released",
+            Self::UnknownChain(_) => "approval_chain_unknown",
+            Self::ApprovalUnavailable => "approval_unavailable",
+            Self::TooManyHeld => "approval_overloaded",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+        }
+    }
+
+    /// The same word for dashboards.
+    pub(super) const fn label(&self) -> Code {
+        Code(self.code())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Framing(Violation::HeadTooLarge) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Framing(_)
+            | Self::Host
+            | Self::BodyIncomplete
+            | Self::BodyNotExpected
+            | Self::Unreadable(_)
+            | Self::Encoding(EncodingRefusal::Broken) => StatusCode::BAD_REQUEST,
+            Self::Route(refusal) => route_status(refusal),
+            Self::ContentType(_) | Self::Encoding(EncodingRefusal::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Encoding(EncodingRefusal::TooLarge) | Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Overloaded | Self::TooManyHeld => StatusCode::TOO_MANY_REQUESTS,
+            Self::Credential(_) | Self::IdentityRequired => StatusCode::UNAUTHORIZED,
+            Self::ModelNotOffered => StatusCode::NOT_FOUND,
+            Self::ApprovalPending { .. } => StatusCode::CONFLICT,
+            Self::Upgrade
+            | Self::Denied(_)
+            | Self::ApprovalDenied(_)
+            | Self::ApprovalExpired(_)
+            | Self::ApprovalCancelled(_)
+            | Self::NotReleased(_)
+            | Self::UnknownChain(_) => StatusCode::FORBIDDEN,
+            Self::IdentityUnavailable | Self::NotReady | Self::AuditUnavailable | Self::ApprovalUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// What the client is told.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Framing(violation) => format!("broken HTTP framing: {violation}"),
+            Self::Upgrade => "upgrades (WebSocket, h2c) are not supported: their queries cannot be judged".to_owned(),
+            Self::Host => "exactly one `Host` is required".to_owned(),
+            Self::Route(refusal) => route_message(refusal).to_owned(),
+            Self::ContentType(why) => (*why).to_owned(),
+            Self::Encoding(why) => why.to_string(),
+            Self::BodyTooLarge { bytes_max } => format!("the body is larger than {bytes_max} bytes"),
+            Self::BodyTimeout => "the body came too slowly".to_owned(),
+            Self::BodyIncomplete => "the body ended before its announced end".to_owned(),
+            Self::Overloaded => "too many queries are being read at once".to_owned(),
+            Self::Credential(why) => format!("the credential is not valid: {why}"),
+            Self::IdentityRequired => "a credential is required".to_owned(),
+            Self::IdentityUnavailable => "credentials cannot be checked at the moment".to_owned(),
+            Self::BodyNotExpected => "this route has no body".to_owned(),
+            Self::NotReady => "no rule set has been loaded yet".to_owned(),
+            Self::Unreadable(why) => why.to_string(),
+            Self::ModelNotOffered => "this workload does not offer the model that was named".to_owned(),
+            Self::Denied(denial) => denial.message.clone(),
+            Self::AuditUnavailable => "the audit record cannot be written, so nothing is forwarded".to_owned(),
+            Self::ApprovalPending { hold, .. } => {
+                format!("waiting for approval `{hold}`: send the same query again, it joins the same hold")
+            }
+            Self::ApprovalDenied(hold) => format!("approval `{hold}` was denied"),
+            Self::ApprovalExpired(hold) => format!("nobody decided about approval `{hold}` in time"),
+            Self::ApprovalCancelled(hold) => format!("approval `{hold}` was cancelled"),
+            Self::NotReleased(hold) => format!("approval `{hold}` does not release this query, or was used up"),
+            Self::UnknownChain(chain) => format!("approval chain `{chain}` does not exist"),
+            Self::ApprovalUnavailable => "approvals are unavailable at the moment".to_owned(),
+            Self::TooManyHeld => "too many queries are waiting for approval".to_owned(),
+            Self::UpstreamFailed => "the model server cannot be reached or broke off".to_owned(),
+            Self::UpstreamTimeout => "the model server took too long to answer".to_owned(),
+        }
+    }
+
+    const fn retry(&self) -> Retry {
+        match self {
+            Self::ApprovalPending { retry_after, .. } => Retry::After(*retry_after),
+            Self::BodyTimeout
+            | Self::BodyIncomplete
+            | Self::IdentityUnavailable
+            | Self::NotReady
+            | Self::AuditUnavailable
+            | Self::ApprovalUnavailable
+            | Self::UpstreamFailed
+            | Self::UpstreamTimeout => Retry::Unsaid,
+            Self::Framing(_)
+            | Self::Upgrade
+            | Self::Host
+            | Self::Route(_)
+            | Self::ContentType(_)
+            | Self::Encoding(_)
+            | Self::BodyTooLarge { .. }
+            | Self::Overloaded
+            | Self::BodyNotExpected
+            | Self::Credential(_)
+            | Self::IdentityRequired
+            | Self::Unreadable(_)
+            | Self::ModelNotOffered
+            | Self::Denied(_)
+            | Self::ApprovalDenied(_)
+            | Self::ApprovalExpired(_)
+            | Self::ApprovalCancelled(_)
+            | Self::NotReleased(_)
+            | Self::UnknownChain(_)
+            | Self::TooManyHeld => Retry::Never,
+        }
+    }
+
+    /// The approval it is about.
+    pub(super) const fn hold(&self) -> Option<HoldId> {
+        match self {
+            Self::ApprovalPending { hold, .. }
+            | Self::ApprovalDenied(hold)
+            | Self::ApprovalExpired(hold)
+            | Self::ApprovalCancelled(hold)
+            | Self::NotReleased(hold) => Some(*hold),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection cannot be used for another query.
+    const fn closes(&self) -> bool {
+        matches!(
+            self,
+            Self::Framing(_) | Self::Upgrade | Self::BodyTooLarge { .. } | Self::BodyTimeout | Self::BodyIncomplete
+        )
+    }
+
+    /// What the record says of it; `None` when the record says enough already.
+    pub(super) const fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::ApprovalPending { .. } => None,
+            Self::ApprovalExpired(_) => Some(Outcome::Expired),
+            Self::ApprovalCancelled(_) => Some(Outcome::Cancelled),
+            Self::Denied(_) | Self::ModelNotOffered | Self::ApprovalDenied(_) | Self::NotReleased(_) => {
+                Some(Outcome::Denied)
+            }
+            Self::Framing(_)
+            | Self::Upgrade
+            | Self::Host
+            | Self::Route(_)
+            | Self::ContentType(_)
+            | Self::Encoding(_)
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTimeout
+            | Self::BodyIncomplete
+            | Self::Overloaded
+            | Self::Credential(_)
+            | Self::IdentityRequired
+            | Self::IdentityUnavailable
+            | Self::BodyNotExpected
+            | Self::NotReady
+            | Self::Unreadable(_)
+            | Self::AuditUnavailable
+            | Self::UnknownChain(_)
+            | Self::ApprovalUnavailable
+            | Self::TooManyHeld
+            | Self::UpstreamFailed
+            | Self::UpstreamTimeout => Some(Outcome::Rejected),
+        }
+    }
+
+    /// Whether posture `Observe` lets the query through all the same. Not broken framing; not a tunnel, of which nothing
+    /// could be observed; not a body that never came.
+    pub(super) const fn may_be_observed(&self) -> bool {
+        !matches!(self, Self::Framing(_) | Self::Upgrade | Self::Host | Self::BodyTimeout | Self::BodyIncomplete)
+    }
+
+    /// What a client is told, apart from its shape.
+    pub(super) fn told(&self, query: QueryId) -> Told {
+        Told { status: self.status(), code: self.code(), message: self.message(), query, hold: self.hold() }
+    }
+
+    /// The answer.
+    pub(super) fn answer(&self, style: ErrorStyle, query: QueryId) -> Response<Bytes> {
+        let mut response = Response::new(shape::body(style, &self.told(query)));
+        *response.status_mut() = self.status();
+        response.extensions_mut().insert(self.told(query));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self.retry() {
+            Retry::Never => {
+                headers.insert("x-should-retry", HeaderValue::from_static("false"));
+            }
+            Retry::Unsaid => {}
+            Retry::After(wait) => {
+                headers.insert("x-should-retry", HeaderValue::from_static("true"));
+                headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().clamp(1, 60)));
+            }
+        }
+        if let Some(id) = self.hold().and_then(|hold| HeaderValue::from_str(&hold.to_string()).ok()) {
+            headers.insert(APPROVAL_ID, id);
+        }
+        if matches!(self, Self::Route(RouteRefusal::Method)) {
+            headers.insert(ALLOW, HeaderValue::from_static("POST, GET"));
+        }
+        if self.closes() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+const fn route_code(refusal: &RouteRefusal) -> &'static str {
+    match refusal {
+        RouteRefusal::Unknown => "route_unknown",
+        RouteRefusal::Administration => "route_administration",
+        RouteRefusal::State => "route_state",
+        RouteRefusal::Method => "method_not_allowed",
+        RouteRefusal::Path => "path_not_normal",
+        RouteRefusal::Parameter => "parameter_not_allowed",
+        RouteRefusal::Protocol => "protocol_not_supported",
+    }
+}
+
+const fn route_status(refusal: &RouteRefusal) -> StatusCode {
+    match refusal {
+        RouteRefusal::Unknown => StatusCode::NOT_FOUND,
+        RouteRefusal::Administration | RouteRefusal::State | RouteRefusal::Protocol => StatusCode::FORBIDDEN,
+        RouteRefusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+        RouteRefusal::Path | RouteRefusal::Parameter => StatusCode::BAD_REQUEST,
+    }
+}
+
+const fn route_message(refusal: &RouteRefusal) -> &'static str {
+    match refusal {
+        RouteRefusal::Unknown => "this route is not one that can be judged, so it is refused",
+        RouteRefusal::Administration => "administration routes are refused unless a policy allows them",
+        RouteRefusal::State => "routes to what the server remembers are refused unless a policy allows them",
+        RouteRefusal::Method => "the route does not have this method",
+        RouteRefusal::Path => "the path is not in its normal form",
+        RouteRefusal::Parameter => "a query parameter is not one that is known for this route",
+        RouteRefusal::Protocol => "the protocol of this route (WebSocket, gRPC, multipart) cannot be judged",
+    }
+}
+
+const fn denial_code(code: DenialCode) -> &'static str {
+    match code {
+        DenialCode::PolicyDenied => "policy_denied",
+        DenialCode::NotCovered => "not_covered",
+        DenialCode::NoPolicy => "no_policy",
+        DenialCode::JudgingFailed => "judging_failed",
+        DenialCode::RedactionFailed => "redaction_failed",
+    }
+}

@@ -1,0 +1,116 @@
+//! The entry of a query: a draft at the start, filled in by the judgement. Shows text only in `content`, and there only
+//! as the retention allows.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+
+use super::Visit;
+use crate::audit::{Caller, FindingRecord, GapRecord, Outcome, QueryJudged};
+use crate::base::{Digest, QueryId};
+use crate::query::Query;
+use crate::rules::{Finding, Judgement, Retention, RuleSet, Ruling, masked};
+use crate::sidecar::identity::Identity;
+
+/// Longest path kept of a route that is not known.
+const PATH_BYTES_MAX: usize = 256;
+/// Most gaps kept; the verdict counts all of them.
+const GAPS_MAX: usize = 256;
+
+pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&RuleSet>) -> QueryJudged {
+    QueryJudged {
+        query: id,
+        caller: Caller {
+            user: None,
+            groups: Vec::new(),
+            authenticated_by: "anonymous".to_owned(),
+            address: peer.to_string(),
+        },
+        method: head.method.as_str().chars().take(PATH_BYTES_MAX).collect(),
+        path: head.uri.path().chars().take(PATH_BYTES_MAX).collect(),
+        model: None,
+        outcome: Outcome::Rejected,
+        verdict: None,
+        code: None,
+        findings: Vec::new(),
+        coverage: Vec::new(),
+        revision: rules.map_or_else(|| Digest::of(b""), RuleSet::revision),
+        body_digest: None,
+        forwarded_digest: None,
+        body_bytes: 0,
+        judged_micros: 0,
+        hold: None,
+        retention: rules.map_or(Retention::Digest, RuleSet::retention),
+        content: None,
+    }
+}
+
+impl Visit {
+    /// Notes who asks.
+    pub(in crate::sidecar) fn identified(&mut self, identity: Identity) {
+        self.entry.caller.authenticated_by = identity.proof.word().to_owned();
+        self.entry.caller.user.clone_from(&identity.user);
+        self.entry.caller.groups.clone_from(&identity.groups);
+        self.caller.rate_key = identity.user.as_ref().map_or_else(|| self.peer.to_string(), |user| format!("user {user}"));
+        self.caller.user = identity.user;
+        self.caller.groups = identity.groups;
+    }
+
+    /// Notes what the engine says.
+    pub(in crate::sidecar) fn judged(&mut self, judgement: &Judgement) {
+        let entry = &mut self.entry;
+        entry.verdict = Some(judgement.verdict);
+        entry.revision = judgement.revision;
+        entry.retention = judgement.retention;
+        entry.findings = judgement.findings.iter().map(finding).collect();
+        let (query, forwarded) = match &judgement.ruling {
+            Ruling::Hold(held) => (Some(held.query()), Some(held.digest())),
+            Ruling::Clear(clearance) => (judgement.query.as_ref(), Some(clearance.digest())),
+            Ruling::Deny(_) => (judgement.query.as_ref(), None),
+        };
+        let Some(query) = query else { return };
+        let gaps = query.gaps().iter().take(GAPS_MAX);
+        entry.coverage = gaps.map(|gap| GapRecord { kind: gap.kind, place: query.place(gap.place) }).collect();
+        if judgement.retention > Retention::None {
+            let digest = body_digest(query, &judgement.ruling);
+            entry.body_digest = Some(digest);
+            entry.forwarded_digest = forwarded.filter(|forwarded| *forwarded != digest);
+        }
+        let rules = self.in_force.as_ref().map(|in_force| &in_force.rules);
+        entry.content = content(rules, query, judgement.retention);
+    }
+}
+
+/// Hashes the body once: the clearance has already done so when nothing was changed.
+fn body_digest(query: &Query, ruling: &Ruling) -> Digest {
+    let forwarded = match ruling {
+        Ruling::Clear(clearance) => Some((clearance.body(), clearance.digest())),
+        Ruling::Hold(held) => Some((held.body(), held.digest())),
+        Ruling::Deny(_) => None,
+    };
+    let body = query.body();
+    match forwarded {
+        Some((bytes, digest)) if bytes.as_ptr() == body.as_ptr() && bytes.len() == body.len() => digest,
+        _ => Digest::of(body),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingRecord {
+    FindingRecord {
+        policy: finding.policy.as_ref().clone(),
+        rule: finding.rule.as_ref().to_owned(),
+        verdict: finding.verdict,
+        audit_only: finding.audit_only,
+        matcher: finding.matcher.as_ref().to_owned(),
+        place: finding.place.clone(),
+    }
+}
+
+/// What is kept of the text.
+fn content(rules: Option<&RuleSet>, query: &Query, retention: Retention) -> Option<String> {
+    match retention {
+        Retention::None | Retention::Digest => None,
+        Retention::Full => std::str::from_utf8(query.body()).ok().map(str::to_owned),
+        Retention::Masked => rules.map(|rules| masked(rules, query)),
+    }
+}
