@@ -8,17 +8,19 @@
 //! Knows nothing of how the rooms below do their work.
 
 mod approvals;
+mod audit;
 mod console;
+mod coverage;
 mod data_dir;
+mod decide;
 mod demo;
 mod demo_model;
-mod gate;
-mod explain;
-mod data;
-mod decide;
 mod desk;
+mod explain;
+mod gate;
 mod lint;
 mod policies;
+mod printable;
 mod test;
 mod trial;
 
@@ -55,15 +57,17 @@ enum Colour {
 /// Every verb, in alphabetical order.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Demo(demo::Arguments),
-    DemoModel(demo_model::Arguments),
-    Gate(gate::Arguments),
-    Explain(explain::Arguments),
     Approvals(approvals::Arguments),
     /// Approve held queries.
     Approve(decide::Arguments),
+    Audit(audit::Arguments),
+    Coverage(coverage::Arguments),
+    Demo(demo::Arguments),
+    DemoModel(demo_model::Arguments),
     /// Deny held queries.
     Deny(decide::Arguments),
+    Explain(explain::Arguments),
+    Gate(gate::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -78,6 +82,8 @@ impl Verb {
             Self::Approvals(arguments) => approvals::run(&arguments, console),
             Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
             Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
+            Self::Audit(arguments) => audit::run(&arguments, console),
+            Self::Coverage(arguments) => coverage::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
