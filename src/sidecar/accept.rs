@@ -6,6 +6,7 @@
 mod connection;
 mod drain;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -19,12 +20,14 @@ use tokio::time::timeout;
 
 use super::body::InFlight;
 use super::health;
-use super::ports::{Alerts, Holds, Recorder};
+use super::ports::{Alerts, Holds, RecordFailure, Recorder};
 use super::rulebook::{InForce, Rulebook};
 use super::settings::GateSettings;
 use super::upstream::{Upstream, UpstreamFailure};
+use crate::audit::Event;
 use crate::base::Clock;
-use crate::rules::{Failure, Posture, Rates, RuleSet};
+use crate::rules::{Posture, Rates, RuleSet};
+use crate::telemetry::Metrics;
 
 pub(super) use drain::Drain;
 
@@ -42,6 +45,8 @@ pub struct Ports {
     pub recorder: Arc<dyn Recorder>,
     /// Whom to alert.
     pub alerts: Arc<dyn Alerts>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -59,6 +64,18 @@ pub(super) struct Shared {
     pub(super) nonce: Arc<str>,
     /// Under posture `Observe`, what stands in until the first rule set is loaded.
     pub(super) unruled: Option<Arc<InForce>>,
+}
+
+impl Shared {
+    /// Writes an entry, and counts whether that worked.
+    pub(super) fn append(&self, event: Event) -> Result<(), RecordFailure> {
+        let written = self.ports.recorder.append(event);
+        match &written {
+            Ok(()) => self.ports.metrics.audit_written(),
+            Err(_) => self.ports.metrics.audit_failed(),
+        }
+        written
+    }
 }
 
 /// Why a gate cannot be built.
@@ -101,9 +118,9 @@ impl Gate {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| GateFailure::Randomness)?;
         let unruled = match settings.posture {
-            Posture::Observe => RuleSet::build(Vec::new()).ok().map(|rules| {
-                Arc::new(InForce { rules, chains: Default::default(), on_audit_unavailable: Failure::Deny })
-            }),
+            Posture::Observe => {
+                RuleSet::build(Vec::new()).ok().map(|rules| Arc::new(InForce { rules: Arc::new(rules), chains: BTreeMap::new() }))
+            }
             Posture::Enforce => None,
         };
         let shared = Shared {

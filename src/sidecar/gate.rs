@@ -17,12 +17,15 @@ use super::identity::identify;
 use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::refusal::Refusal;
+use super::rulebook::InForce;
 use super::visit::Visit;
 use super::{hold, read};
+use crate::approvals::excerpt;
 use crate::audit::Outcome;
-use crate::query::Query;
+use crate::query::{Operation, Query};
 use crate::rules::{self, Basis, Context, Judgement, Posture, Ruling};
-use crate::wire::{self, Format, Route, Server};
+use crate::telemetry::RouteClass;
+use crate::wire::{self, Format, Route, RouteRefusal};
 
 /// Answers one query.
 pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Incoming>) -> Response<Outgoing> {
@@ -46,10 +49,14 @@ async fn judged(visit: &mut Visit, source: &mut Source) -> Result<Ruling, Refusa
     read::head(visit)?;
     caller(visit)?;
     match route(visit) {
+        Route::Refuse(refusal) if allowed_by_name(visit, refusal) => {
+            let body = read::body(visit, source).await?;
+            pass(visit, body)
+        }
         Route::Refuse(refusal) => Err(Refusal::Route(refusal)),
         Route::Pass => {
             let body = read::body(visit, source).await?;
-            pass(visit, body)
+            if body.is_empty() { pass(visit, body) } else { Err(Refusal::BodyNotExpected) }
         }
         Route::Judge(format) => {
             read::content_type(&visit.head.headers)?;
@@ -71,14 +78,24 @@ fn caller(visit: &mut Visit) -> Result<(), Refusal> {
 /// What the request line means.
 fn route(visit: &Visit) -> Route {
     let uri = &visit.head.uri;
-    wire::route(visit.shared.settings.server, visit.head.method.as_str(), uri.path(), uri.query())
+    let route = wire::route(visit.shared.settings.server, visit.head.method.as_str(), uri.path(), uri.query());
+    visit.shared.ports.metrics.routed(match route {
+        Route::Judge(_) => RouteClass::Judge,
+        Route::Pass => RouteClass::Pass,
+        Route::Refuse(_) => RouteClass::Refuse,
+    });
+    route
 }
 
-/// A route without a query passes, if it really has none.
+/// Whether a policy lets this route of administration or state pass by its name.
+fn allowed_by_name(visit: &Visit, refusal: RouteRefusal) -> bool {
+    let named = matches!(refusal, RouteRefusal::Administration | RouteRefusal::State);
+    let allows = |in_force: &Arc<InForce>| in_force.rules.allows_route(visit.head.method.as_str(), visit.head.uri.path());
+    named && visit.in_force.as_ref().is_some_and(allows)
+}
+
+/// A route without a query.
 fn pass(visit: &Visit, body: Bytes) -> Result<Ruling, Refusal> {
-    if !body.is_empty() {
-        return Err(Refusal::BodyNotExpected);
-    }
     let in_force = visit.in_force.as_ref().ok_or(Refusal::NotReady)?;
     Ok(Ruling::Clear(rules::pass(&in_force.rules, body)))
 }
@@ -94,6 +111,7 @@ fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refus
     visit.body_kind = BodyKind::Json;
     visit.format = Some(format);
     visit.entry.model.clone_from(&query.model);
+    let operation = query.operation;
     offered(visit, &query)?;
     let settings = &visit.shared.settings;
     let context = Context {
@@ -110,35 +128,42 @@ fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refus
     let judgement = rules::judge(&in_force.rules, query, &context);
     visit.timed(start);
     visit.judged(&judgement);
+    count(visit, &judgement, operation);
     alert(visit, &judgement);
+    if let Ruling::Hold(held) = &judgement.ruling {
+        visit.excerpt = excerpt(held.query(), &judgement.findings, judgement.retention);
+    }
     Ok(judgement.ruling)
 }
 
 /// The model must be one that the workload offers, where that is known.
 fn offered(visit: &Visit, query: &Query) -> Result<(), Refusal> {
-    let settings = &visit.shared.settings;
-    let canonical = |name: &str| match settings.server {
-        Server::Ollama => {
-            let name = name.to_ascii_lowercase();
-            name.strip_suffix(":latest").map_or_else(|| name.clone(), str::to_owned)
-        }
-        Server::Vllm | Server::Llamacpp | Server::Tgi | Server::Sglang | Server::Kserve | Server::Openai => {
-            name.to_owned()
-        }
-    };
-    let allowed = match &query.model {
+    let Shared { settings, .. } = visit.shared.as_ref();
+    let canonical = |name: &str| wire::canonical_model(settings.server, name).map(|name| name.model);
+    let named = query.model.as_deref().or_else(|| wire::path_model(settings.server, visit.head.uri.path()));
+    let allowed = match named {
         _ if settings.models.is_empty() => true,
-        Some(model) => settings.models.iter().any(|offered| canonical(offered) == canonical(model)),
+        Some(model) => {
+            let model = canonical(model);
+            model.is_some() && settings.models.iter().any(|offered| canonical(offered) == model)
+        }
         // Without a name the server takes its only model.
         None => settings.models.len() == 1,
     };
     if allowed { Ok(()) } else { Err(Refusal::ModelNotOffered) }
 }
 
+fn count(visit: &Visit, judgement: &Judgement, operation: Operation) {
+    let metrics = &visit.shared.ports.metrics;
+    metrics.operation(operation);
+    judgement.findings.iter().for_each(|finding| metrics.finding(finding.verdict));
+    visit.entry.coverage.iter().for_each(|gap| metrics.gap(gap.kind));
+}
+
 fn alert(visit: &Visit, judgement: &Judgement) {
     for (route, index) in &judgement.alerts {
         if let Some(finding) = judgement.findings.get(*index) {
-            visit.shared.ports.alerts.raise(visit.id, route.as_deref(), finding);
+            visit.shared.ports.alerts.raise(visit.id, &visit.caller.rate_key, route.as_deref(), finding);
         }
     }
 }

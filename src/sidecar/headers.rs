@@ -7,24 +7,7 @@ use http::HeaderMap;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::refusal::{APPROVAL_ID, QUERY_ID};
-
-/// What a client may tell the model server. Credentials that the gate used were taken out before.
-const OUTBOUND: [&str; 14] = [
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "api-key",
-    "authorization",
-    "content-type",
-    "openai-beta",
-    "openai-organization",
-    "openai-project",
-    "traceparent",
-    "tracestate",
-    "user-agent",
-    "x-api-key",
-    "x-request-id",
-];
+use crate::wire::{self, HeaderUse, Server};
 
 /// Headers about one connection (RFC 9110, 7.6.1), either way.
 const HOP_BY_HOP: [&str; 9] = [
@@ -49,11 +32,11 @@ pub(super) enum BodyKind {
 }
 
 /// The headers that go upstream.
-pub(super) fn outbound(headers: &HeaderMap, kind: BodyKind) -> HeaderMap {
-    let mut out = HeaderMap::with_capacity(OUTBOUND.len());
+pub(super) fn outbound(server: Server, headers: &HeaderMap, kind: BodyKind) -> HeaderMap {
+    let mut out = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let plain = value.as_bytes().iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e));
-        if OUTBOUND.contains(&name.as_str()) && plain {
+        if plain && wire::header_use(server, name.as_str()) == HeaderUse::Forward {
             out.append(name.clone(), value.clone());
         }
     }

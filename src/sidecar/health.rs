@@ -53,6 +53,7 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let (status, text) = match request.uri().path() {
         _ if !reads => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
+        "/metrics" => return metrics(shared),
         "/livez" => (StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if shared.drain.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned()),
         "/readyz" if shared.ports.rulebook.current().is_none() => {
@@ -64,5 +65,12 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn metrics(shared: &Shared) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(shared.ports.metrics.encode())));
+    let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, media);
     response
 }

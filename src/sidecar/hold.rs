@@ -12,6 +12,8 @@ mod shape;
 mod stream;
 mod wait;
 
+use std::sync::Arc;
+
 use http::Response;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -23,8 +25,8 @@ use super::refusal::{APPROVAL_ID, Refusal};
 use super::visit::Visit;
 use crate::approvals::{Ask, Chain, Phase, Reason, Requester};
 use crate::audit::Outcome;
-use crate::base::{Content, Digest, Hasher, HoldId};
-use crate::rules::Held;
+use crate::base::{Digest, Hasher, HoldId};
+use crate::rules::{Held, Verdict};
 
 pub(super) use shape::Framing;
 pub(super) use stream::HeldStream;
@@ -46,7 +48,7 @@ pub(super) struct Waiting {
 pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
     let framing = Framing::of(&visit, held.query());
     let since = Instant::now();
-    let (id, join, slot) = match open(&visit, &held).await {
+    let (id, join, slot) = match open(&mut visit, &held).await {
         Ok(opened) => opened,
         Err(refusal) => return visit.refuse(refusal),
     };
@@ -71,16 +73,20 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
     }
 }
 
-async fn open(visit: &Visit, held: &Held) -> Result<(HoldId, Digest, OwnedSemaphorePermit), Refusal> {
-    let waiting = std::sync::Arc::clone(&visit.shared.waiting);
+/// Opens a hold, or joins one.
+async fn open(visit: &mut Visit, held: &Held) -> Result<(HoldId, Digest, OwnedSemaphorePermit), Refusal> {
+    let waiting = Arc::clone(&visit.shared.waiting);
     let slot = waiting.try_acquire_owned().map_err(|_| Refusal::TooManyHeld)?;
-    let now = visit.shared.ports.clock.now();
-    let named = visit.head.headers.get(APPROVAL_ID).and_then(|id| id.to_str().ok()?.parse::<HoldId>().ok());
-    let id = named.unwrap_or_else(|| HoldId::fresh(now));
     let route = format!("{} {}", visit.entry.method, visit.entry.path);
+    if let Some(id) = named_by_anonymous(visit) {
+        // Knowing the id is all an anonymous caller can show; the claim checks that it is for these very bytes.
+        return Ok((id, join(visit, held, &route, id), slot));
+    }
+    let now = visit.shared.ports.clock.now();
+    let id = HoldId::fresh(now);
     let join = join(visit, held, &route, id);
     let ask = Ask {
-        id: HoldId::fresh(now),
+        id,
         query: visit.id,
         join,
         digest: held.digest(),
@@ -90,12 +96,17 @@ async fn open(visit: &Visit, held: &Held) -> Result<(HoldId, Digest, OwnedSemaph
         model: held.query().model.clone(),
         chains: chains(visit, held)?,
         reasons: reasons(visit),
-        excerpt: Content::default(),
+        excerpt: std::mem::take(&mut visit.excerpt),
         opened_at: now,
     };
-    let ask = if visit.caller.user.is_none() && named.is_none() { Ask { id, ..ask } } else { ask };
     let id = visit.shared.ports.holds.open(ask).await.map_err(refused)?;
     Ok((id, join, slot))
+}
+
+/// The hold that an anonymous caller says it waits for.
+fn named_by_anonymous(visit: &Visit) -> Option<HoldId> {
+    let named = visit.head.headers.get(APPROVAL_ID).filter(|_| visit.caller.user.is_none())?;
+    named.to_str().ok()?.parse().ok()
 }
 
 /// What makes a retry the same query: identity, route and the body as it came. Anonymous callers have no identity; each
@@ -119,7 +130,7 @@ fn chains(visit: &Visit, held: &Held) -> Result<Vec<Chain>, Refusal> {
 
 fn reasons(visit: &Visit) -> Vec<Reason> {
     let holding = visit.entry.findings.iter().filter(|finding| !finding.audit_only);
-    let holding = holding.filter(|finding| finding.verdict == crate::rules::Verdict::Hold).take(REASONS_MAX);
+    let holding = holding.filter(|finding| finding.verdict == Verdict::Hold).take(REASONS_MAX);
     holding
         .map(|finding| Reason {
             policy: finding.policy.clone(),
@@ -132,10 +143,10 @@ fn reasons(visit: &Visit) -> Vec<Reason> {
 
 fn refused(failure: HoldFailure) -> Refusal {
     match failure {
-        HoldFailure::Unavailable | HoldFailure::Unknown(_) => Refusal::ApprovalUnavailable,
+        HoldFailure::Unavailable => Refusal::ApprovalUnavailable,
         HoldFailure::Overloaded => Refusal::TooManyHeld,
         HoldFailure::UnknownChain(chain) => Refusal::UnknownChain(chain),
-        HoldFailure::NotReleased(hold) => Refusal::NotReleased(hold),
+        HoldFailure::NotReleased(hold) | HoldFailure::Unknown(hold) => Refusal::NotReleased(hold),
     }
 }
 

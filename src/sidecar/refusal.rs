@@ -17,9 +17,10 @@ use super::framing::Violation;
 use crate::audit::Outcome;
 use crate::base::{HoldId, QueryId};
 use crate::rules::{Denial, DenialCode};
-use crate::wire::{DecodeError, RouteRefusal};
+use crate::telemetry::Label;
+use crate::wire::{DecodeError, ErrorStyle, RouteRefusal};
 
-pub(super) use shape::{ErrorStyle, Told, event};
+pub(super) use shape::{Told, event};
 
 /// The header that names the query in every answer.
 pub(super) const QUERY_ID: &str = "countersign-query-id";
@@ -89,6 +90,16 @@ pub(super) enum Refusal {
     UpstreamTimeout,
 }
 
+/// A refusal's code as a label.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code(&'static str);
+
+impl Label for Code {
+    fn label(self) -> &'static str {
+        self.0
+    }
+}
+
 /// Whether the same query may fare better later; told to SDKs by `x-should-retry`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
@@ -134,6 +145,11 @@ impl Refusal {
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
         }
+    }
+
+    /// The same word for dashboards.
+    pub(super) const fn label(&self) -> Code {
+        Code(self.code())
     }
 
     fn status(&self) -> StatusCode {

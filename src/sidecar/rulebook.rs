@@ -8,17 +8,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use crate::approvals::Chain;
-use crate::rules::{ChainRef, Failure, RuleSet};
+use crate::rules::{ChainRef, RuleSet};
 
 /// A rule set with the chains that its rules name.
 #[derive(Debug)]
 pub struct InForce {
     /// The rules.
-    pub rules: RuleSet,
+    pub rules: Arc<RuleSet>,
     /// The chains, by name.
     pub chains: BTreeMap<ChainRef, Chain>,
-    /// What happens to a query whose record cannot be written: `Deny` unless every policy says otherwise.
-    pub on_audit_unavailable: Failure,
 }
 
 /// The current [`InForce`]; none until the first has been loaded.

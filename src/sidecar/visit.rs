@@ -19,13 +19,13 @@ use super::body::{Reserved, Source};
 use super::headers::{self, BodyKind};
 use super::outgoing::Outgoing;
 use super::permit::Permit;
-use super::refusal::{APPROVAL_ID, ErrorStyle, QUERY_ID, Refusal};
+use super::refusal::{APPROVAL_ID, QUERY_ID, Refusal};
 use super::rulebook::InForce;
 use super::upstream::{Outbound, Relay, UpstreamFailure};
 use crate::audit::{Event, Outcome, QueryJudged};
-use crate::base::{Digest, HoldId, QueryId};
+use crate::base::{Content, HoldId, QueryId};
 use crate::rules::{self, Caller, Failure, Posture};
-use crate::wire::Format;
+use crate::wire::{self, ErrorStyle, Format};
 
 pub(super) use completion::Completion;
 
@@ -48,6 +48,8 @@ pub(super) struct Visit {
     pub(super) decoded: bool,
     /// What the body was judged as.
     pub(super) format: Option<Format>,
+    /// What people are shown, should they be asked.
+    pub(super) excerpt: Content,
     /// Set while people are asked: a visit that is dropped then was left by its client.
     pub(super) waiting_for: Option<HoldId>,
 }
@@ -55,19 +57,20 @@ pub(super) struct Visit {
 impl Visit {
     pub(super) fn open(shared: &Arc<Shared>, peer: IpAddr, head: Parts) -> Self {
         let in_force = shared.ports.rulebook.current().or_else(|| shared.unruled.clone());
-        let revision = in_force.as_ref().map_or_else(|| Digest::of(b""), |in_force| in_force.rules.revision());
         let id = QueryId::fresh(shared.ports.clock.now());
+        let entry = entry::draft(id, peer, &head, in_force.as_ref().map(|in_force| &*in_force.rules));
         Self {
             id,
             peer,
-            style: ErrorStyle::of(head.uri.path()),
+            style: wire::error_style(shared.settings.server, head.uri.path()),
             caller: Caller::default(),
             in_force,
-            entry: entry::draft(id, peer, &head, revision),
+            entry,
             reserved: Reserved::none(Arc::clone(&shared.in_flight)),
             body_kind: BodyKind::AsNamed,
             decoded: false,
             format: None,
+            excerpt: Content::default(),
             waiting_for: None,
             head,
             shared: Arc::clone(shared),
@@ -81,10 +84,11 @@ impl Visit {
     /// Writes the entry with this outcome, and says what a failure to do so means.
     pub(super) fn record(&mut self, outcome: Outcome) -> Result<(), Refusal> {
         self.entry.outcome = outcome;
-        let written = self.shared.ports.recorder.append(Event::QueryJudged(Box::new(self.entry.clone())));
+        self.shared.ports.metrics.query(outcome, self.format);
+        let written = self.shared.append(Event::QueryJudged(Box::new(self.entry.clone())));
         let Err(failure) = written else { return Ok(()) };
         tracing::error!(query = %self.id, %failure, "the entry of a query could not be written");
-        match self.in_force.as_ref().map(|in_force| in_force.on_audit_unavailable) {
+        match self.in_force.as_ref().map(|in_force| in_force.rules.on_audit_unavailable()) {
             Some(Failure::Allow) => Ok(()),
             Some(Failure::Deny) if self.posture() == Posture::Observe => Ok(()),
             Some(Failure::Deny) | None => Err(Refusal::AuditUnavailable),
@@ -136,7 +140,7 @@ impl Visit {
     fn outbound(&self) -> Result<Outbound, Refusal> {
         let target = self.head.uri.path_and_query().cloned().ok_or(Refusal::UpstreamFailed)?;
         let mut headers = match self.posture() {
-            Posture::Enforce => headers::outbound(&self.head.headers, self.body_kind),
+            Posture::Enforce => headers::outbound(self.shared.settings.server, &self.head.headers, self.body_kind),
             Posture::Observe => headers::observed(&self.head.headers),
         };
         if self.decoded {
@@ -148,6 +152,7 @@ impl Visit {
     /// Records a refusal and answers it.
     pub(super) fn refuse(mut self, refusal: Refusal) -> Response<Outgoing> {
         self.waiting_for = None;
+        self.shared.ports.metrics.denied(refusal.label());
         self.entry.code = Some(refusal.code().to_owned());
         self.entry.hold = refusal.hold().or(self.entry.hold);
         if let Some(outcome) = refusal.outcome() {
@@ -174,7 +179,9 @@ impl Visit {
 
     /// Notes how long judging took.
     pub(super) fn timed(&mut self, start: Duration) {
-        self.entry.judged_micros = completion::micros(self.monotonic().saturating_sub(start));
+        let took = self.monotonic().saturating_sub(start);
+        self.shared.ports.metrics.judged_in(took);
+        self.entry.judged_micros = completion::micros(took);
     }
 
     pub(super) fn monotonic(&self) -> Duration {

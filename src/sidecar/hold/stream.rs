@@ -20,8 +20,8 @@ use super::wait::Settled;
 use super::{Framing, Waiting, refused};
 use crate::base::QueryId;
 use crate::sidecar::outgoing::Outgoing;
-use crate::sidecar::refusal::{ErrorStyle, Refusal, Told, event};
-use crate::wire::Format;
+use crate::sidecar::refusal::{Refusal, Told, event};
+use crate::wire::{ErrorStyle, Format};
 
 /// Chunks between the waiting side and the client's connection; back-pressure begins here.
 const CHUNKS_MAX: usize = 2;

@@ -5,30 +5,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::base::{HoldId, QueryId};
-
-/// Whose error bodies a client understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::sidecar) enum ErrorStyle {
-    /// `{"error": {"message", "type", "param", "code"}}`; also what servers without a shape of their own get.
-    Openai,
-    /// `{"type": "error", "error": {"type", "message"}, "request_id"}`.
-    Anthropic,
-    /// `{"error": "..."}`.
-    Ollama,
-}
-
-impl ErrorStyle {
-    /// The style of a path.
-    pub(in crate::sidecar) fn of(path: &str) -> Self {
-        if path.starts_with("/v1/messages") {
-            Self::Anthropic
-        } else if path.starts_with("/api/") {
-            Self::Ollama
-        } else {
-            Self::Openai
-        }
-    }
-}
+use crate::sidecar::hold::Framing;
+use crate::wire::ErrorStyle;
 
 /// What a client is told; also an extension of the answer, for a stream that has got its head already.
 #[derive(Debug, Clone)]
@@ -46,8 +24,7 @@ pub(super) fn body(style: ErrorStyle, told: &Told) -> Bytes {
 }
 
 /// One event of a stream that says the same, for a client that has already got its head.
-pub(in crate::sidecar) fn event(style: ErrorStyle, framing: super::super::hold::Framing, told: &Told) -> Bytes {
-    use super::super::hold::Framing;
+pub(in crate::sidecar) fn event(style: ErrorStyle, framing: Framing, told: &Told) -> Bytes {
     let value = match framing {
         Framing::Responses => json!({
             "type": "error", "code": told.code, "message": told.message, "param": null, "sequence_number": 0,
@@ -72,11 +49,12 @@ fn value(style: ErrorStyle, told: &Told) -> Value {
             "error": {"type": anthropic_type(told.status), "message": told.message, "code": told.code},
             "request_id": told.query,
         }),
-        ErrorStyle::Ollama => json!({"error": told.message, "code": told.code}),
+        ErrorStyle::Ollama | ErrorStyle::Kserve => json!({"error": told.message, "code": told.code}),
+        ErrorStyle::Tgi => json!({"error": told.message, "error_type": "validation", "code": told.code}),
     };
     let place = match style {
         ErrorStyle::Openai | ErrorStyle::Anthropic => value.get_mut("error"),
-        ErrorStyle::Ollama => Some(&mut value),
+        ErrorStyle::Ollama | ErrorStyle::Kserve | ErrorStyle::Tgi => Some(&mut value),
     };
     if let Some(object) = place.and_then(Value::as_object_mut) {
         object.insert("query_id".to_owned(), json!(told.query));

@@ -47,6 +47,7 @@ impl Completion {
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = status.as_u16();
         self.first_byte = self.since_forwarded();
+        self.shared.ports.metrics.first_byte_in(self.first_byte);
     }
 
     /// There will be no answer.
@@ -72,7 +73,7 @@ impl Completion {
             first_byte_micros: micros(self.first_byte),
             duration_micros: micros(self.since_forwarded()),
         };
-        if let Err(failure) = self.shared.ports.recorder.append(Event::QueryCompleted(completed)) {
+        if let Err(failure) = self.shared.append(Event::QueryCompleted(completed)) {
             tracing::error!(query = %self.query, %failure, "the end of an answer could not be recorded");
         }
     }

@@ -7,21 +7,17 @@ use http::request::Parts;
 
 use super::Visit;
 use crate::audit::{Caller, FindingRecord, GapRecord, Outcome, QueryJudged};
-use crate::base::limits::FINDINGS_MAX;
 use crate::base::{Digest, QueryId};
 use crate::query::Query;
-use crate::rules::{Finding, Judgement, Retention, Ruling};
+use crate::rules::{Finding, Judgement, Retention, RuleSet, Ruling, masked};
 use crate::sidecar::identity::Identity;
-use crate::wire::{self, Mark};
 
 /// Longest path kept of a route that is not known.
 const PATH_BYTES_MAX: usize = 256;
 /// Most gaps kept; the verdict counts all of them.
 const GAPS_MAX: usize = 256;
-/// What stands for a finding in masked content.
-const MASK: &str = "[MASKED]";
 
-pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, revision: Digest) -> QueryJudged {
+pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&RuleSet>) -> QueryJudged {
     QueryJudged {
         query: id,
         caller: Caller {
@@ -38,13 +34,13 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, revision: Digest) -
         code: None,
         findings: Vec::new(),
         coverage: Vec::new(),
-        revision,
+        revision: rules.map_or_else(|| Digest::of(b""), RuleSet::revision),
         body_digest: None,
         forwarded_digest: None,
         body_bytes: 0,
         judged_micros: 0,
         hold: None,
-        retention: Retention::Digest,
+        retention: rules.map_or(Retention::Digest, RuleSet::retention),
         content: None,
     }
 }
@@ -80,7 +76,8 @@ impl Visit {
             entry.body_digest = Some(digest);
             entry.forwarded_digest = forwarded.filter(|forwarded| *forwarded != digest);
         }
-        entry.content = content(query, judgement);
+        let rules = self.in_force.as_ref().map(|in_force| &*in_force.rules);
+        entry.content = content(rules, query, judgement.retention);
     }
 }
 
@@ -109,19 +106,11 @@ fn finding(finding: &Finding) -> FindingRecord {
     }
 }
 
-/// What is kept of the text. Masked text of which not every finding is known, or can be masked, is not kept.
-fn content(query: &Query, judgement: &Judgement) -> Option<String> {
-    let body = match judgement.retention {
-        Retention::None | Retention::Digest => return None,
-        Retention::Full => query.body().clone(),
-        Retention::Masked if judgement.findings.len() >= FINDINGS_MAX => return None,
-        Retention::Masked => {
-            let places = judgement.findings.iter().flat_map(|finding| finding.at.iter());
-            let marks: Vec<Mark> = places
-                .map(|(part, range)| Mark { part: *part, range: range.clone(), text: MASK.to_owned() })
-                .collect();
-            wire::redact(query, &marks).ok()?
-        }
-    };
-    String::from_utf8(body.to_vec()).ok()
+/// What is kept of the text.
+fn content(rules: Option<&RuleSet>, query: &Query, retention: Retention) -> Option<String> {
+    match retention {
+        Retention::None | Retention::Digest => None,
+        Retention::Full => std::str::from_utf8(query.body()).ok().map(str::to_owned),
+        Retention::Masked => rules.map(|rules| masked(rules, query)),
+    }
 }
