@@ -226,6 +226,70 @@ mod tests {
     }
 
     #[test]
+    fn spelled_out_defaults_are_no_gaps() {
+        let query = chat(
+            r#"{"messages":[{"role":"assistant","content":"x","refusal":null,"annotations":[],"audio":null,"tool_calls":null}],
+                "bad_words":[],"allowed_token_ids":[],"store":false,"logit_bias":null,"prompt_token_ids":[],"stop":[]}"#,
+        );
+        assert_eq!(query.gaps(), &[]);
+    }
+
+    #[test]
+    fn numbers_the_query_carries_are_read_however_they_are_spelled() {
+        for (spelled, tokens_max) in
+            [("64", Some(64)), ("6.4e1", Some(64)), ("63.5", Some(64)), ("-1", None), ("1e99", Some(u64::MAX))]
+        {
+            let query = chat(&format!("{{\"messages\":[],\"max_tokens\":{spelled},\"n\":{spelled}}}"));
+            assert_eq!((query.tokens_max, query.choices), (tokens_max, tokens_max.unwrap_or(1)), "{spelled}");
+        }
+    }
+
+    #[test]
+    fn a_second_adapter_is_a_gap() {
+        let adapters = |body: &str| chat(body).gaps().len();
+        assert_eq!(adapters(r#"{"messages":[],"lora_path":["a","a"],"adapter_id":"a"}"#), 0);
+        assert_eq!(adapters(r#"{"messages":[],"lora_path":["a","b"]}"#), 1);
+    }
+
+    #[test]
+    fn strings_that_should_hold_json_hide_nothing() {
+        let called = |arguments: &str| {
+            let arguments = serde_json::Value::from(arguments);
+            let query = chat(&format!(
+                "{{\"messages\":[{{\"role\":\"assistant\",\"tool_calls\":[{{\"function\":{{\"arguments\":{arguments}}}}}]}}]}}"
+            ));
+            query.gaps().iter().map(|gap| gap.kind).collect::<Vec<_>>()
+        };
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        for (arguments, gaps) in [
+            (String::new(), vec![]),
+            ("plain words".to_owned(), vec![]),
+            ("{\"a\":1".to_owned(), vec![]),
+            ("{\"a\":NaN}".to_owned(), vec![]),
+            ("{\"a\":NaN,\"b\":\"\\u0061\"}".to_owned(), vec![GapKind::UnknownType]),
+            ("{\"b\":\"\\u0061\",\"b\":1}".to_owned(), vec![GapKind::UnknownType]),
+            (" [\"\\ud800\"]".to_owned(), vec![GapKind::UnknownType]),
+            ("{\"code\":\"[x for x in '\\\\n']\"}".to_owned(), vec![]),
+            (format!("{}1{}", "[".repeat(65), "]".repeat(65)), vec![GapKind::Limit]),
+            (quoted(&quoted("{}")), vec![]),
+            (quoted(&quoted(&quoted("{}"))), vec![GapKind::Limit]),
+        ] {
+            assert_eq!(called(&arguments), gaps, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_nesting_fits_a_small_stack() {
+        let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(63), "]".repeat(63));
+        let nested = |inner: &str| deep(&serde_json::Value::from(inner).to_string());
+        let arguments = serde_json::Value::from(nested(&nested(&deep("1"))));
+        let body =
+            format!("{{\"messages\":[{{\"role\":\"assistant\",\"function_call\":{{\"arguments\":{arguments}}}}}]}}");
+        let read = std::thread::Builder::new().stack_size(512 << 10).spawn(move || chat(&body).parts().len());
+        assert!(read.unwrap().join().unwrap() >= 4, "every level has a part");
+    }
+
+    #[test]
     fn bodies_that_parsers_read_differently_are_refused() {
         let decoded = |body: &[u8]| decode(Format::OpenaiChat, Bytes::copy_from_slice(body)).unwrap_err();
         assert_eq!(decoded(b"\xff{}"), DecodeError::Utf8 { at: 0 });

@@ -167,10 +167,8 @@ impl Walk<'_, '_> {
 
     /// Something that cannot be read, but strings and keys inside containers are judged.
     fn opaque(&mut self, kind: GapKind, spot: Spot) {
-        if self.speaks(spot.at) {
-            self.builder.gap(kind, spot.place);
-            self.strings_inside(spot);
-        }
+        self.gap_when(!self.is_empty(spot.at), kind, spot);
+        self.strings_inside(spot);
     }
 
     fn strings_inside(&mut self, spot: Spot) {
@@ -285,9 +283,9 @@ impl Walk<'_, '_> {
         let query = self.builder.query();
         match shape {
             Shape::Model => query.model = Some(name),
-            // Servers differ in which of two they read, and a query carries one name for rules to look at.
-            Shape::Adapter if query.adapter.as_ref().is_some_and(|first| *first != name) => {
-                self.builder.gap(GapKind::Steering, spot.place);
+            // The query names one adapter; a rule could not see the others.
+            Shape::Adapter if query.adapter.as_ref().is_some_and(|other| *other != name) => {
+                self.builder.gap(GapKind::UnknownType, spot.place);
             }
             Shape::Adapter => query.adapter = Some(name),
             _ => query.tools.push(name),
@@ -295,10 +293,9 @@ impl Walk<'_, '_> {
         self.leaf_of(PartKind::Word, spot);
     }
 
-    /// A number that the query also carries. One that is no whole number says nothing the server would take.
+    /// A number that the query also carries. A negative one means no limit to the servers that take it.
     fn counted(&mut self, shape: &Shape, spot: Spot) {
-        let node = self.tape.node(spot.at);
-        let count = self.tape.raw(node).parse::<u64>().ok();
+        let count = whole(self.tape.raw(self.tape.node(spot.at)));
         let query = self.builder.query();
         match (shape, count) {
             (Shape::TokensMax, Some(count)) => query.tokens_max = query.tokens_max.max(Some(count)),
@@ -319,6 +316,13 @@ impl Source {
             Self::Nested { piece: Piece::Arena(base), .. } => Piece::Arena(shifted(base)),
         }
     }
+}
+
+/// A number that is not negative, however it is spelled (`64`, `64.0`, `6.4e1`), rounded up.
+fn whole(raw: &str) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and negative ones are out")]
+    let spelled = || raw.parse::<f64>().ok().filter(|count| *count >= 0.0).map(|count| count.ceil() as u64);
+    raw.parse().ok().or_else(spelled)
 }
 
 /// What gap a number is as an element of this shape, if it is one that is not judged.
