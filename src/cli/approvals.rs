@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 
 use super::console::Tone;
-use super::data::DataFolder;
+use super::data_dir::DataDir;
 use super::desk::{Desk, explained};
 use super::{Console, Exit, Output};
 use crate::api::request::{ApprovalRequest, RequestPhase};
@@ -36,7 +36,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
-    data: DataFolder,
+    data: DataDir,
     /// Show finished ones too, as long as they are kept (7 days).
     #[arg(long)]
     all: bool,
@@ -49,7 +49,7 @@ pub(super) struct List {
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    data: DataFolder,
+    data: DataDir,
     /// The hold's id, or enough of its start.
     #[arg(value_name = "ID")]
     id: String,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::console::Tone;
-use super::data::DataFolder;
+use super::data_dir::DataDir;
 use super::desk::{Desk, explained};
 use super::{Console, Exit};
 use crate::approvals::{Ballot, Decision, Hold, Lines, Person, Phase, visible};
@@ -23,7 +23,7 @@ const NOBODY: &str = "nobody";
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    data: DataFolder,
+    data: DataDir,
     /// The holds' ids, or enough of their starts.
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
@@ -112,7 +112,7 @@ fn ask_system(what: &str) -> anyhow::Result<String> {
 impl Arguments {
     pub(super) fn of(folder: &std::path::Path, ids: &[&str], view: Option<Digest>) -> Self {
         Self {
-            data: DataFolder::at(folder),
+            data: DataDir::at(folder),
             ids: ids.iter().map(|id| (*id).to_owned()).collect(),
             reason: "checked with the client".to_owned(),
             name: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::data::DataFolder;
+use super::data_dir::DataDir;
 use crate::approvals::{Event, Hold, Lines, Refused, advance, visible};
 use crate::base::Clock;
 use crate::standalone::{Missing, Store, StoreFailure};
@@ -18,7 +18,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn open(data: &DataFolder, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(super) fn open(data: &DataDir, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let folder = data.path()?;
         let opened = Store::open(&folder, Missing::Refuse, Arc::clone(&clock));
