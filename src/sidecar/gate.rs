@@ -38,9 +38,9 @@ pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Inc
             visit.forward(outcome, Permit::from(clearance), None).await
         }
         Ok(Ruling::Hold(held)) => hold::hold(visit, *held).await,
-        Ok(Ruling::Deny(denial)) => visit.refuse(Refusal::Denied(denial)),
+        Ok(Ruling::Deny(denial)) => visit.refuse(&Refusal::Denied(denial)),
         Err(refusal) if visit.posture() == Posture::Observe => visit.observe(refusal, source).await,
-        Err(refusal) => visit.refuse(refusal),
+        Err(refusal) => visit.refuse(&refusal),
     }
 }
 

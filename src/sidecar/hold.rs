@@ -50,11 +50,11 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
     let since = Instant::now();
     let (id, join, slot) = match open(&mut visit, &held).await {
         Ok(opened) => opened,
-        Err(refusal) => return visit.refuse(refusal),
+        Err(refusal) => return visit.refuse(&refusal),
     };
     visit.entry.hold = Some(id);
     if let Err(refusal) = visit.record(Outcome::Held) {
-        return visit.refuse(refusal);
+        return visit.refuse(&refusal);
     }
     visit.waiting_for = Some(id);
     let waiting = Waiting { visit, held, id, join, since, _slot: slot };
@@ -63,12 +63,12 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
         (wait::Settled::Phase(phase), _) => waiting.settle(phase).await,
         (wait::Settled::Failed(failure), _) => {
             let refusal = refused(failure);
-            waiting.visit.refuse(refusal)
+            waiting.visit.refuse(&refusal)
         }
         (wait::Settled::NotYet, Some(framing)) => stream::respond(waiting, framing),
         (wait::Settled::NotYet, None) | (wait::Settled::Draining, _) => {
             let refusal = waiting.pending();
-            waiting.visit.refuse(refusal)
+            waiting.visit.refuse(&refusal)
         }
     }
 }
@@ -169,6 +169,6 @@ impl Waiting {
             // `Holds::settled` promises a final phase; a store that breaks it releases nothing.
             Phase::Pending => Refusal::ApprovalUnavailable,
         };
-        visit.refuse(refusal)
+        visit.refuse(&refusal)
     }
 }

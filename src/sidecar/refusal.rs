@@ -117,7 +117,7 @@ impl Refusal {
             Self::Framing(_) => "framing_broken",
             Self::Upgrade => "upgrade_not_supported",
             Self::Host => "host_required",
-            Self::Route(refusal) => route_code(refusal),
+            Self::Route(refusal) => route_code(*refusal),
             Self::ContentType(_) => "content_type_not_supported",
             Self::Encoding(EncodingRefusal::Unknown) => "encoding_not_supported",
             Self::Encoding(EncodingRefusal::Broken) => "encoding_broken",
@@ -161,7 +161,7 @@ impl Refusal {
             | Self::BodyNotExpected
             | Self::Unreadable(_)
             | Self::Encoding(EncodingRefusal::Broken) => StatusCode::BAD_REQUEST,
-            Self::Route(refusal) => route_status(refusal),
+            Self::Route(refusal) => route_status(*refusal),
             Self::ContentType(_) | Self::Encoding(EncodingRefusal::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Encoding(EncodingRefusal::TooLarge) | Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -190,7 +190,7 @@ impl Refusal {
             Self::Framing(violation) => format!("broken HTTP framing: {violation}"),
             Self::Upgrade => "upgrades (WebSocket, h2c) are not supported: their queries cannot be judged".to_owned(),
             Self::Host => "exactly one `Host` is required".to_owned(),
-            Self::Route(refusal) => route_message(refusal).to_owned(),
+            Self::Route(refusal) => route_message(*refusal).to_owned(),
             Self::ContentType(why) => (*why).to_owned(),
             Self::Encoding(why) => why.to_string(),
             Self::BodyTooLarge { bytes_max } => format!("the body is larger than {bytes_max} bytes"),
@@ -350,7 +350,7 @@ impl Refusal {
     }
 }
 
-const fn route_code(refusal: &RouteRefusal) -> &'static str {
+const fn route_code(refusal: RouteRefusal) -> &'static str {
     match refusal {
         RouteRefusal::Unknown => "route_unknown",
         RouteRefusal::Administration => "route_administration",
@@ -362,7 +362,7 @@ const fn route_code(refusal: &RouteRefusal) -> &'static str {
     }
 }
 
-const fn route_status(refusal: &RouteRefusal) -> StatusCode {
+const fn route_status(refusal: RouteRefusal) -> StatusCode {
     match refusal {
         RouteRefusal::Unknown => StatusCode::NOT_FOUND,
         RouteRefusal::Administration | RouteRefusal::State | RouteRefusal::Protocol => StatusCode::FORBIDDEN,
@@ -371,7 +371,7 @@ const fn route_status(refusal: &RouteRefusal) -> StatusCode {
     }
 }
 
-const fn route_message(refusal: &RouteRefusal) -> &'static str {
+const fn route_message(refusal: RouteRefusal) -> &'static str {
     match refusal {
         RouteRefusal::Unknown => "this route is not one that can be judged, so it is refused",
         RouteRefusal::Administration => "administration routes are refused unless a policy allows them",
