@@ -207,7 +207,10 @@ impl Refusal {
             Self::Denied(denial) => denial.message.clone(),
             Self::AuditUnavailable => "the audit record cannot be written, so nothing is forwarded".to_owned(),
             Self::ApprovalPending { hold, .. } => {
-                format!("waiting for approval `{hold}`: send the same query again, it joins the same hold")
+                format!(
+                    "waiting for approval `{hold}`: send the same query again to join it (without a credential, with the \
+                     header `{APPROVAL_ID}: {hold}`)"
+                )
             }
             Self::ApprovalDenied(hold) => format!("approval `{hold}` was denied"),
             Self::ApprovalExpired(hold) => format!("nobody decided about approval `{hold}` in time"),
@@ -312,7 +315,7 @@ impl Refusal {
     /// Whether posture `Observe` lets the query through all the same. Not broken framing; not a tunnel, of which nothing
     /// could be observed; not a body that never came.
     pub(super) const fn may_be_observed(&self) -> bool {
-        !matches!(self, Self::Framing(_) | Self::Upgrade | Self::Host | Self::BodyTimeout | Self::BodyIncomplete)
+        !matches!(self, Self::Framing(_) | Self::Upgrade | Self::BodyTimeout | Self::BodyIncomplete)
     }
 
     /// What a client is told, apart from its shape.
