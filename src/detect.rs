@@ -5,12 +5,26 @@
 //! [`Detector::confirms`] on each candidate; [`find`] does the same for a single text, for tests and tools.
 //!
 //! # Guarantees
-//! * Patterns are plain ASCII regular expressions without look-around; what they cannot say (check digits, entropy,
-//!   context) the check says.
+//! * Patterns are plain ASCII regular expressions without look-around, of bounded length; what they cannot say (check
+//!   digits, entropy, ranges) the check says.
 //! * A detector never panics on any text, and reads each candidate once.
+//!
+//! # Limits
+//! A match is at most 4 KB long, a private key 16 KB.
 //!
 //! Knows nothing of queries, rules or policies.
 
+mod check;
+mod contact;
+mod find;
+mod identity;
+mod payment;
+mod secret;
 mod table;
+mod template;
 
-pub use table::{Detector, by_name, names};
+pub use find::{Hit, find};
+pub use table::{Detector, Group, by_name, group, groups, named, names};
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 
 pub mod alerts;
 mod holds;
+mod key_set;
 mod policies;
+mod probe;
+mod serve;
 mod watch;
 
 pub use holds::{
@@ -10,4 +13,7 @@ pub use holds::{
     SqliteHolds, Store, StoreFailure, approval_request,
 };
 pub use policies::{FOLDER_FILES_MAX, LoadFailure, Loaded, PolicyFile, PolicyFolder, documents, gather};
+pub use key_set::{KeySet, KeySetFailure};
+pub use probe::probe;
+pub use serve::{ServeFailure, Standalone, serve};
 pub use watch::{Change, Watcher, watch};

@@ -1,4 +1,10 @@
-//! The table of detectors by name.
+//! The table of detectors: what a detector is, and how names and groups find them.
+//!
+//! Knows nothing of how candidates are found. Guarantees: names are unique and never those of groups.
+
+use std::sync::LazyLock;
+
+use super::{contact, identity, payment, secret, template};
 
 /// A detector: candidates by pattern, confirmed by a check.
 pub struct Detector {
@@ -15,7 +21,7 @@ pub struct Detector {
     pub keywords: &'static [&'static str],
     /// How far from a match a keyword may stand; 0 when it must be inside the match.
     pub context_bytes: usize,
-    /// Whether a candidate is a real one: check digits, entropy, ranges.
+    /// Whether a candidate (the whole match) is a real one: check digits, entropy, ranges.
     pub check: fn(&str) -> bool,
 }
 
@@ -26,6 +32,30 @@ impl std::fmt::Debug for Detector {
 }
 
 impl Detector {
+    /// A row of the table without keywords.
+    pub(super) const fn new(
+        name: &'static str,
+        mark: &'static str,
+        about: &'static str,
+        pattern: &'static str,
+        check: fn(&str) -> bool,
+    ) -> Self {
+        Self { name, mark, about, pattern, keywords: &[], context_bytes: 0, check }
+    }
+
+    /// The row with literals of which one is inside every match.
+    pub(super) const fn with(mut self, keywords: &'static [&'static str]) -> Self {
+        self.keywords = keywords;
+        self
+    }
+
+    /// The row with literals of which one stands within so many bytes of every match.
+    pub(super) const fn near(mut self, keywords: &'static [&'static str], context_bytes: usize) -> Self {
+        self.keywords = keywords;
+        self.context_bytes = context_bytes;
+        self
+    }
+
     /// Whether the candidate is a real one.
     #[must_use]
     pub fn confirms(&self, candidate: &str) -> bool {
@@ -33,15 +63,96 @@ impl Detector {
     }
 }
 
-static TABLE: &[Detector] = &[];
+/// Detectors under one name.
+pub struct Group {
+    /// The name used in policies where a detector's could stand: `secrets`.
+    pub name: &'static str,
+    /// One sentence for documentation.
+    pub about: &'static str,
+    tables: &'static [&'static [Detector]],
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Group {
+    /// The detectors of the group.
+    pub fn detectors(&self) -> impl Iterator<Item = &'static Detector> {
+        self.tables.iter().flat_map(|table| table.iter())
+    }
+}
+
+static GROUPS: [Group; 4] = [
+    Group {
+        name: "personal-data",
+        about: "Everything that points at a person: contact data, payment data, national ids.",
+        tables: &[contact::TABLE, payment::TABLE, identity::AMERICAS, identity::EUROPE, identity::ASIA_PACIFIC],
+    },
+    Group {
+        name: "national-ids",
+        about: "Numbers that states give to people.",
+        tables: &[identity::AMERICAS, identity::EUROPE, identity::ASIA_PACIFIC],
+    },
+    Group {
+        name: "secrets",
+        about: "Every kind of credential: keys, tokens, passwords, connection strings.",
+        tables: &[
+            secret::CLOUD,
+            secret::CODE,
+            secret::AI,
+            secret::MESSAGING,
+            secret::COMMERCE,
+            secret::SERVICES,
+            secret::GENERIC,
+        ],
+    },
+    Group {
+        name: "prompt-control",
+        about: "Text that steers how a prompt is put together.",
+        tables: &[template::TABLE],
+    },
+];
+
+/// All detectors in the order of their names. `national-ids` is left out: its tables belong to `personal-data` too.
+static SORTED: LazyLock<Vec<&'static Detector>> = LazyLock::new(|| {
+    let groups = GROUPS.iter().filter(|group| group.name != "national-ids");
+    let mut all: Vec<_> = groups.flat_map(Group::detectors).collect();
+    all.sort_by_key(|detector| detector.name);
+    all
+});
 
 /// The detector of that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Detector> {
-    TABLE.iter().find(|d| d.name == name)
+    let index = SORTED.binary_search_by_key(&name, |detector| detector.name).ok()?;
+    SORTED.get(index).copied()
 }
 
-/// All names, sorted.
+/// The names of all detectors, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|d| d.name)
+    SORTED.iter().map(|detector| detector.name)
+}
+
+/// The group of that name.
+#[must_use]
+pub fn group(name: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.name == name)
+}
+
+/// All groups.
+#[must_use]
+pub fn groups() -> &'static [Group] {
+    &GROUPS
+}
+
+/// What a name in a policy stands for: the detector or the detectors of the group.
+#[must_use]
+pub fn named(name: &str) -> Option<Vec<&'static Detector>> {
+    match group(name) {
+        Some(group) => Some(group.detectors().collect()),
+        None => by_name(name).map(|detector| vec![detector]),
+    }
 }

@@ -49,6 +49,18 @@ pub enum LoadFailure {
     },
 }
 
+impl LoadFailure {
+    /// The whole story: every problem with its file, line and caret, or the cause.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Refused { rendered } => format!("{self}\n{}", rendered.join("\n")),
+            Self::Unreadable { source, .. } => format!("{self}: {source}"),
+            Self::TooMany { .. } => self.to_string(),
+        }
+    }
+}
+
 /// Policies in force.
 #[derive(Debug)]
 pub struct Loaded {
@@ -172,4 +184,31 @@ fn read(path: &Path) -> Result<PolicyFile, LoadFailure> {
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
     Ok(PolicyFile { name: path.display().to_string(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_its_own_yaml_files_in_order_of_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.yml", "a.yaml", ".hidden.yaml", "notes.md", "c.yaml.bak"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("sub.yaml")).unwrap();
+        let files = PolicyFolder::at(folder.path()).read().unwrap();
+        let names: Vec<_> = files.iter().map(|f| Path::new(&f.name).file_name().unwrap().to_owned()).collect();
+        assert_eq!(names, ["a.yaml", "b.yml"]);
+    }
+
+    #[test]
+    fn all_files_load_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = "apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {name: a}\nspec: {}\n";
+        std::fs::write(folder.path().join("a.yaml"), good).unwrap();
+        std::fs::write(folder.path().join("b.yaml"), "kind: Nothing\n").unwrap();
+        let failure = PolicyFolder::at(folder.path()).load(&Workload::default()).unwrap_err();
+        assert!(matches!(&failure, LoadFailure::Refused { rendered } if rendered.len() == 1), "{failure:?}");
+    }
 }

@@ -100,3 +100,143 @@ pub async fn watch(mut watcher: Watcher, mut ticker: tokio::time::Interval, mut 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const GOOD: &str = "apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {name: NAME}\nspec:\n  \
+                        rules:\n  - name: r\n    match: {keywords: [salary]}\n    action: {type: Deny}\n";
+
+    fn policy(name: &str) -> String {
+        GOOD.replace("NAME", name)
+    }
+
+    fn write(folder: &Path, file: &str, text: &str) {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+
+    fn start(folder: &Path) -> Watcher {
+        let workload = Workload { namespace: "default".to_owned(), ..Workload::default() };
+        Watcher::start(PolicyFolder::at(folder), workload).unwrap()
+    }
+
+    fn in_force(watcher: &Watcher) -> usize {
+        watcher.current().load().compilation.policies
+    }
+
+    #[track_caller]
+    fn kept(change: Option<Change>) -> LoadFailure {
+        match change {
+            Some(Change::Kept(failure)) => failure,
+            other => panic!("expected a failure, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_edit_is_in_force_once_two_readings_agree() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.yaml", &policy("a"));
+        let mut watcher = start(folder.path());
+        assert!(watcher.poll().is_none());
+        write(folder.path(), "b.yml", &policy("b"));
+        assert!(watcher.poll().is_none(), "one reading may have met a half-written file");
+        assert_eq!(in_force(&watcher), 1);
+        assert!(matches!(watcher.poll(), Some(Change::Loaded(_))));
+        assert_eq!(in_force(&watcher), 2);
+        assert!(watcher.poll().is_none());
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.yaml", &policy("a"));
+        let mut watcher = start(folder.path());
+        write(folder.path(), "a.yaml", "");
+        assert!(watcher.poll().is_none());
+        write(folder.path(), "a.yaml", &policy("renamed"));
+        assert!(watcher.poll().is_none());
+        assert_eq!(in_force(&watcher), 1);
+        assert!(matches!(watcher.poll(), Some(Change::Loaded(_))));
+    }
+
+    #[test]
+    fn a_bad_edit_keeps_the_last_good_policies_and_is_said_once() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.yaml", &policy("a"));
+        let mut watcher = start(folder.path());
+        let before = watcher.current().load().digest;
+        write(folder.path(), "b.yaml", "kind: [");
+        watcher.poll();
+        let failure = kept(watcher.poll());
+        let LoadFailure::Refused { rendered } = &failure else { panic!("{failure}") };
+        assert!(rendered[0].contains("b.yaml:1:7") && rendered[0].contains('^'), "{}", rendered[0]);
+        assert!(watcher.poll().is_none() && watcher.poll().is_none(), "the same problem is said once");
+        assert_eq!(watcher.current().load().digest, before);
+        write(folder.path(), "b.yaml", "kind: {");
+        watcher.poll();
+        kept(watcher.poll());
+        std::fs::remove_file(folder.path().join("b.yaml")).unwrap();
+        watcher.poll();
+        assert!(matches!(watcher.poll(), Some(Change::Loaded(_))), "taking the bad edit back is told");
+    }
+
+    #[test]
+    fn a_deleted_folder_keeps_the_last_good_policies() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("policies");
+        std::fs::create_dir(&inner).unwrap();
+        write(&inner, "a.yaml", &policy("a"));
+        let mut watcher = start(&inner);
+        std::fs::remove_dir_all(&inner).unwrap();
+        watcher.poll();
+        assert!(matches!(kept(watcher.poll()), LoadFailure::Unreadable { .. }));
+        assert!(watcher.poll().is_none());
+        assert_eq!(in_force(&watcher), 1);
+        std::fs::create_dir(&inner).unwrap();
+        write(&inner, "a.yaml", &policy("b"));
+        watcher.poll();
+        assert!(matches!(watcher.poll(), Some(Change::Loaded(_))));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_swapped_link_is_an_edit_as_config_maps_are_mounted() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        for (version, name) in [("..v1", "a"), ("..v2", "b")] {
+            std::fs::create_dir(folder.path().join(version)).unwrap();
+            write(&folder.path().join(version), "p.yaml", &policy(name));
+        }
+        let data = folder.path().join("..data");
+        symlink("..v1", &data).unwrap();
+        symlink("..data/p.yaml", folder.path().join("p.yaml")).unwrap();
+        let mut watcher = start(folder.path());
+        assert_eq!(in_force(&watcher), 1);
+        let before = watcher.current().load().digest;
+        std::fs::remove_file(&data).unwrap();
+        symlink("..v2", &data).unwrap();
+        watcher.poll();
+        assert!(matches!(watcher.poll(), Some(Change::Loaded(_))));
+        assert_ne!(watcher.current().load().digest, before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn watching_tells_of_changes_at_the_ticks() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.yaml", &policy("a"));
+        let watcher = start(folder.path());
+        let current = watcher.current();
+        write(folder.path(), "b.yaml", &policy("b"));
+        let (tell, mut told) = tokio::sync::mpsc::channel(1);
+        let ticker = tokio::time::interval(Watcher::EVERY);
+        let task = tokio::spawn(watch(watcher, ticker, move |change| {
+            tell.try_send(matches!(change, Change::Loaded(_))).unwrap();
+        }));
+        assert_eq!(told.recv().await, Some(true));
+        assert_eq!(current.load().compilation.policies, 2);
+        task.abort();
+    }
+}

@@ -312,3 +312,6 @@ impl Reader<'_> {
         steps
     }
 }
+
+#[cfg(test)]
+mod tests;

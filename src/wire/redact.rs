@@ -132,3 +132,202 @@ fn spliced(body: &Bytes, cuts: Vec<Cut>, marks: &[Mark]) -> Bytes {
     out.extend_from_slice(body.get(kept..).unwrap_or_default());
     out.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::wire::{Format, decode};
+
+    fn chat(body: &str) -> Query {
+        decode(Format::OpenaiChat, Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    }
+
+    /// A mark over the first `word` in the part of that kind at `place`.
+    fn mark(query: &Query, place: &str, kind: PartKind, word: &str, text: &str) -> Mark {
+        let (index, part) = query
+            .parts()
+            .iter()
+            .enumerate()
+            .find(|(_, part)| part.kind == kind && query.place(part.place) == place)
+            .unwrap();
+        let start = query.text(part).find(word).unwrap();
+        Mark { part: PartId::at(index), range: start..start + word.len(), text: text.to_owned() }
+    }
+
+    #[track_caller]
+    fn check(body: &str, marks: &[(&str, PartKind, &str, &str)], expected: &str) {
+        let query = chat(body);
+        let marks: Vec<_> =
+            marks.iter().map(|(place, kind, word, text)| mark(&query, place, *kind, word, text)).collect();
+        assert_eq!(redact(&query, &marks).unwrap(), expected, "{body}");
+    }
+
+    #[test]
+    fn marks_replace_what_they_cover_and_nothing_else() {
+        use PartKind::{Key, Text};
+        let place = "messages[0].content";
+        let said = |content: &str| {
+            format!("{{ \"messages\" : [{{\"content\":\"{content}\",\"role\":\"user\"}}], \"seed\":1.50e+0 }}")
+        };
+        check(&said("mail a@b.c now"), &[(place, Text, "a@b.c", "[EMAIL_1]")], &said("mail [EMAIL_1] now"));
+        check(
+            &said(r"\u00e9 a\u0040b\n.\ud83d\ude00"),
+            &[(place, Text, "a@b", "[X]")],
+            &said(r"\u00e9 [X]\n.\ud83d\ude00"),
+        );
+        check(&said(r"x\ud83d\ude00y"), &[(place, Text, "\u{1f600}", "")], &said("xy"));
+        check(&said("abcdef"), &[(place, Text, "cd", "1"), (place, Text, "ab", "2")], &said("21ef"));
+        check(
+            &said("abcdef"),
+            &[(place, Text, "cd", "1"), (place, Text, "bc", "2"), (place, Text, "f", "3")],
+            &said("a1e3"),
+        );
+        check(&said("abcdef"), &[(place, Text, "abcd", "1"), (place, Text, "bc", "2")], &said("1ef"));
+        check(&said(""), &[], &said(""));
+
+        let tool = |key: &str| {
+            format!("{{\"messages\":[],\"tools\":[{{\"function\":{{\"parameters\":{{\"{key}\":{{\"a\":\"a\"}}}}}}}}]}}")
+        };
+        let parameters = "tools[0].function.parameters";
+        check(&tool("my a"), &[(&format!("{parameters}[\"my a\"]"), Key, "a", "[K]")], &tool("my [K]"));
+        check(&tool("k"), &[(&format!("{parameters}.k.a"), Key, "a", "b")], &tool("k").replace("\"a\":", "\"b\":"));
+    }
+
+    #[test]
+    fn marks_in_nested_json_change_the_string_that_holds_it() {
+        use PartKind::{Key, Text};
+        let called = |arguments: &str| {
+            format!(
+                "{{\"messages\":[{{\"role\":\"assistant\",\"tool_calls\":[{{\"function\":{{\"arguments\":\"{arguments}\"}}}}]}}]}}"
+            )
+        };
+        let place = "messages[0].tool_calls[0].function.arguments";
+        let inside = |path: &str| format!("{place}(json){path}");
+        check(
+            &called(r#"{\"q\": \"a p\\u0072oject\"}"#),
+            &[(&inside(".q"), Text, "project", "[P]")],
+            &called(r#"{\"q\": \"a [P]\"}"#),
+        );
+        check(
+            &called(r#"{\"q\":\"\\\\\\\"x\"}"#),
+            &[(&inside(".q"), Text, "\\\"", "[P]")],
+            &called(r#"{\"q\":\"[P]x\"}"#),
+        );
+        check(
+            &called(r#"{\"secret\":[1]}"#),
+            &[(&inside(".secret"), Key, "secret", "[K]")],
+            &called(r#"{\"[K]\":[1]}"#),
+        );
+        // The same characters found in the string as written and in what it says.
+        check(
+            &called(r#"{\"q\":\"secret word\"}"#),
+            &[(place, Text, "secret", "[A]"), (&inside(".q"), Text, "secret word", "[B]")],
+            &called(r#"{\"q\":\"[A]\"}"#),
+        );
+        // Three levels down.
+        let third = Value::from(r#"{"z":"deep s\u0065cret"}"#).to_string();
+        let second = Value::from(format!("{{\"y\":{third}}}")).to_string();
+        let first = Value::from(format!("{{\"x\":{second}}}")).to_string();
+        let body = called(&first[1..first.len() - 1]);
+        let query = chat(&body);
+        let deep = inside(".x(json).y(json).z");
+        let redacted = redact(&query, &[mark(&query, &deep, Text, "secret", "[S]")]).unwrap();
+        let again = chat(std::str::from_utf8(&redacted).unwrap());
+        let text = again
+            .parts()
+            .iter()
+            .find(|part| again.place(part.place) == deep && part.kind == Text)
+            .map(|part| again.text(part));
+        assert_eq!(text, Some("deep [S]"));
+    }
+
+    #[test]
+    fn what_cannot_be_redacted_is_refused() {
+        let query = chat(r#"{"model":"m4","seed":44,"messages":[{"role":"user","content":"h\u00e9 4"}]}"#);
+        let refused = |mark: Mark| redact(&query, &[mark]).unwrap_err();
+        for (place, kind) in [("model", PartKind::Word), ("seed", PartKind::Number)] {
+            let unredactable = RedactError::NotRedactable { place: place.to_owned() };
+            assert_eq!(refused(mark(&query, place, kind, "4", "x")), unredactable);
+        }
+        let place = "messages[0].content".to_owned();
+        let good = mark(&query, &place, PartKind::Text, "4", "x");
+        for (range, text) in [
+            (2..3, "x"),
+            (1..2, "x"),
+            (0..9, "x"),
+            (1..1, "x"),
+            (0..1, "\""),
+            (0..1, "\\"),
+            (0..1, "\n"),
+            (0..1, "\u{e9}"),
+        ] {
+            let bad = Mark { range, text: text.to_owned(), ..good.clone() };
+            assert_eq!(refused(bad), RedactError::BadMark { place: place.clone() });
+        }
+        assert!(matches!(refused(Mark { part: PartId::at(999), ..good }), RedactError::BadMark { .. }));
+    }
+
+    /// A JSON string of the text, some of its characters escaped though they need not be.
+    fn written(text: &str, escape: u64) -> String {
+        let plain = Value::from(text).to_string();
+        let mut out = String::from("\"");
+        let mut raw = plain[1..plain.len() - 1].chars().enumerate();
+        while let Some((index, c)) = raw.next() {
+            if c == '\\' {
+                out.push(c);
+                out.extend(raw.next().map(|(_, c)| c));
+            } else if escape >> (index % 64) & 1 == 1 {
+                out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            } else {
+                out.push(c);
+            }
+        }
+        out.push('"');
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn redaction_changes_exactly_the_marked_characters(
+            texts in prop::collection::vec("[a-c\"\\\\/\n\u{e9}\u{1f600}]{0,12}", 3),
+            key in "[a-c\"\u{e9}]{1,6}",
+            escapes in prop::collection::vec(any::<u64>(), 5),
+            picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1..4_usize), 1..4),
+        ) {
+            // A letter first: a text that a mark turns into JSON would have one part more when read again.
+            let inner = format!("a{}", texts[0]);
+            let arguments = format!("{{{}:[{}]}}", written(&key, escapes[0]), written(&inner, escapes[1]));
+            let body = format!(
+                "{{\"messages\":[{{\"role\":\"user\",\"content\":{}}},{{\"content\":{},\"role\":\"user\"}},{{\"role\":\"assistant\",\"tool_calls\":[{{\"function\":{{\"arguments\":{}}}}}]}}]}}",
+                written(&texts[1], escapes[2]), written(&texts[2], escapes[3]), written(&arguments, escapes[4]),
+            );
+            let query = chat(&body);
+            let is_outer = |id: PartId| query.parts().iter().any(|part| matches!(part.origin, Origin::Nested { outer, .. } if outer == id));
+            let redactable: Vec<_> = (0..query.parts().len())
+                .map(PartId::at)
+                .filter(|id| query.part(*id).is_some_and(|part| matches!(part.kind, PartKind::Text | PartKind::Key)) && !is_outer(*id))
+                .collect();
+            let mut expected: Vec<String> = query.parts().iter().map(|part| query.text(part).to_owned()).collect();
+            let mut marks: Vec<Mark> = Vec::new();
+            for (part, at, count) in picks {
+                let id = *part.get(&redactable);
+                let text = query.text(query.part(id).unwrap());
+                let starts: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
+                if text.is_empty() || marks.iter().any(|mark| mark.part == id) { continue; }
+                let start = *at.get(&starts);
+                let end = text[start..].char_indices().nth(count).map_or(text.len(), |(at, _)| start + at);
+                expected[id.index()].replace_range(start..end, "[M]");
+                marks.push(Mark { part: id, range: start..end, text: "[M]".to_owned() });
+            }
+            let redacted = redact(&query, &marks).unwrap();
+            let again = chat(std::str::from_utf8(&redacted).unwrap());
+            prop_assert_eq!(again.parts().len(), expected.len());
+            for (index, part) in again.parts().iter().enumerate().filter(|(index, _)| !is_outer(PartId::at(*index))) {
+                prop_assert_eq!(again.text(part), &expected[index], "{}", &body);
+            }
+        }
+    }
+}

@@ -18,6 +18,7 @@
 //! Knows nothing of any format.
 
 mod fold;
+mod markdown;
 mod nested;
 mod object;
 mod walk;
@@ -52,8 +53,6 @@ pub(in crate::wire) enum Stream {
 pub(in crate::wire) enum Shape {
     /// A string the model may read.
     Text,
-    /// A string the model may read, in which the server takes `![name](url)` for an image to fetch or decode.
-    Markdown,
     /// A string with meaning to the server: ids, tags, formats, names.
     Word,
     /// One of these strings; another one is of unknown type.
@@ -82,8 +81,14 @@ pub(in crate::wire) enum Shape {
     As(Role, &'static Shape),
     /// Known, but it escapes judgement in this way; all its text is judged like [`Shape::Free`] nevertheless.
     Gap(GapKind),
+    /// Like [`Shape::Gap`], but `""`, `[]` and `{}` say nothing and are no gap. Not where an empty object switches
+    /// something on.
+    GapUnlessEmpty(GapKind),
     /// Known and not readable (token ids, vectors, base64): a gap. Only strings and keys deeper inside are judged.
     Opaque(GapKind),
+    /// The shape, on a server that takes `![](...)` anywhere in a text for an image: a gap there beside the part. Stands at
+    /// the root of a description.
+    Markdown(&'static Shape),
     /// Of the shape, and a gap beside.
     Both(GapKind, &'static Shape),
     /// `true` or `false`, and `true` is a gap.
@@ -201,7 +206,6 @@ impl Shape {
     fn takes(&self, kind: Kind) -> bool {
         match self {
             Self::Text
-            | Self::Markdown
             | Self::Word
             | Self::OneWordOf(_)
             | Self::Encoded
@@ -217,8 +221,8 @@ impl Shape {
             Self::Object(_) | Self::Tagged(_) | Self::Message(_) => kind == Kind::Object,
             Self::List(_) => kind == Kind::List,
             Self::OneOf(shapes) => shapes.iter().any(|shape| shape.takes(kind)),
-            Self::As(_, shape) | Self::Both(_, shape) => shape.takes(kind),
-            Self::Free | Self::Gap(_) | Self::Opaque(_) => true,
+            Self::As(_, shape) | Self::Both(_, shape) | Self::Markdown(shape) => shape.takes(kind),
+            Self::Free | Self::Gap(_) | Self::GapUnlessEmpty(_) | Self::Opaque(_) => true,
         }
     }
 }

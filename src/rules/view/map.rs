@@ -62,8 +62,8 @@ impl Map {
         if bytes == 0 {
             return;
         }
-        let goes_on = narrow(original.start) == self.original
-            && self.segments.last().is_some_and(|last| last.stride == stride);
+        let goes_on =
+            narrow(original.start) == self.original && self.segments.last().is_some_and(|last| last.stride == stride);
         if !goes_on {
             self.segments.push(Segment { derived: self.derived, original: narrow(original.start), stride });
         }

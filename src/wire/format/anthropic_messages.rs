@@ -4,8 +4,8 @@
 //! `entrypoints/anthropic/protocol.py`. vLLM takes the roles `ctx` and `msg` for the person's; they are unknown here.
 
 use super::super::shape::Shape::{
-    As, Bool, Both, Free, Gap, List, Media, Model, Number, Object as Obj, OneOf, OneWordOf, Opaque, Tagged as Kinds,
-    Text, TokensMax, ToolName, Word,
+    As, Bool, Both, Free, Gap, GapUnlessEmpty, List, Media, Model, Number, Object as Obj, OneOf, OneWordOf, Opaque,
+    Tagged as Kinds, Text, TokensMax, ToolName, Word,
 };
 use super::super::shape::{Description, Field, Message, Object, Shape, Stream, Tagged, field, required};
 use super::sampling::{FILE, TEXTS, WORDS};
@@ -29,7 +29,7 @@ pub(super) static PROMPT: &[Field] = &[
     field("output_config", Obj(&OUTPUT_CONFIG)),
     field("output_format", Obj(&OUTPUT_FORMAT)),
     field("cache_control", Obj(&CACHE)),
-    field("mcp_servers", Gap(Remote)),
+    field("mcp_servers", GapUnlessEmpty(Remote)),
     field("context_management", Gap(State)),
     field("speed", Word),
     // vLLM

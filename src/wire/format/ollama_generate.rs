@@ -2,7 +2,7 @@
 //!
 //! Sources: Ollama `api/types.go` (GenerateRequest) and `docs/api.md`.
 
-use super::super::shape::Shape::{As, Gap, GapWhenTrue, Object as Obj, Opaque, Text};
+use super::super::shape::Shape::{As, GapUnlessEmpty, GapWhenTrue, Object as Obj, Opaque, Text};
 use super::super::shape::{Description, Object, Stream, field};
 use super::ollama_chat::{IMAGES, SETTINGS};
 use crate::query::GapKind::{Template, TokenIds};
@@ -19,7 +19,7 @@ static ROOT: Object = Object::new(&[
         field("prompt", As(Role::User, &Text)),
         field("suffix", As(Role::User, &Text)),
         field("system", As(Role::System, &Text)),
-        field("template", As(Role::Template, &Gap(Template))),
+        field("template", As(Role::Template, &GapUnlessEmpty(Template))),
         // The prompt is passed on without the template, so the client writes every role itself.
         field("raw", GapWhenTrue(Template)),
         // An earlier conversation as token ids.

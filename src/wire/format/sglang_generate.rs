@@ -3,8 +3,8 @@
 //! Sources: SGLang `managers/io_struct.py` (GenerateReqInput), `sampling/sampling_params.py`.
 
 use super::super::shape::Shape::{
-    Adapter, As, Bool, Both, Choices, Encoded, Gap, GapWhenFalse, GapWhenTrue, List, Media, Number, Object as Obj,
-    OneOf, Opaque, Text, TokensMax, Word,
+    Adapter, As, Bool, Both, Choices, Encoded, Gap, GapUnlessEmpty, GapWhenFalse, GapWhenTrue, List, Media, Null,
+    Number, Object as Obj, OneOf, Opaque, Text, TokensMax, Word,
 };
 use super::super::shape::{Description, Field, Object, Shape, Stream, field};
 use super::sampling::{NUMBERS, TEXTS, WORDS};
@@ -43,18 +43,21 @@ pub(super) static INPUT: &[Field] = &[
     field("input_ids", Opaque(TokenIds)),
     field("input_embeds", Opaque(Embeddings)),
     field("positional_embed_overrides", Opaque(Embeddings)),
-    field("image_data", OneOf(&[Media(Image), List(&OneOf(&[Media(Image), List(&IMAGE), Gap(Image)])), Gap(Image)])),
-    field("video_data", OneOf(&[Media(Video), List(&OneOf(&[Media(Video), List(&VIDEO), Gap(Video)])), Gap(Video)])),
-    field("audio_data", OneOf(&[Media(Audio), List(&OneOf(&[Media(Audio), List(&AUDIO), Gap(Audio)])), Gap(Audio)])),
+    field("image_data", As(Role::User, &IMAGES)),
+    field("video_data", As(Role::User, &VIDEOS)),
+    field("audio_data", As(Role::User, &AUDIOS)),
     field("modalities", WORDS),
     field("max_dynamic_patch", Number),
     field("min_dynamic_patch", Number),
     field("video_config", Gap(Template)),
     field("images_config", Gap(Template)),
 ];
-// A file name, a URL, base64, or an object of these.
+// A file name, a URL, base64, or an object of these; one, some, or some for each prompt.
+static IMAGES: Shape = OneOf(&[Media(Image), List(&OneOf(&[Media(Image), List(&IMAGE), Gap(Image)])), Gap(Image)]);
 static IMAGE: Shape = OneOf(&[Media(Image), Gap(Image)]);
+static VIDEOS: Shape = OneOf(&[Media(Video), List(&OneOf(&[Media(Video), List(&VIDEO), Gap(Video)])), Gap(Video)]);
 static VIDEO: Shape = OneOf(&[Media(Video), Gap(Video)]);
+static AUDIOS: Shape = OneOf(&[Media(Audio), List(&OneOf(&[Media(Audio), List(&AUDIO), Gap(Audio)])), Gap(Audio)]);
 static AUDIO: Shape = OneOf(&[Media(Audio), Gap(Audio)]);
 
 /// Who answers, with what memory, and what is written down of it.
@@ -65,8 +68,8 @@ pub(super) static ROUTING: &[Field] = &[
     field("session_params", Gap(State)),
     field("conversation_id", Both(State, &Word)),
     field("background", GapWhenTrue(State)),
-    // One adapter a prompt: more than one cannot be checked as the adapter.
-    field("lora_path", OneOf(&[Adapter, Gap(Steering)])),
+    // One for all prompts, or one a prompt.
+    field("lora_path", OneOf(&[Adapter, List(&OneOf(&[Adapter, Null]))])),
     field("lora_id", Gap(State)),
     field("bootstrap_host", Gap(Remote)),
     field("bootstrap_port", Gap(Remote)),
@@ -111,6 +114,6 @@ pub(super) static SAMPLING: Object = Object::new(&[&[
     field("regex", As(Role::ToolDefinition, &Text)),
     field("ebnf", As(Role::ToolDefinition, &Text)),
     field("structural_tag", As(Role::ToolDefinition, &Encoded)),
-    field("logit_bias", Gap(Steering)),
+    field("logit_bias", GapUnlessEmpty(Steering)),
     field("custom_params", Gap(Code)),
 ]]);

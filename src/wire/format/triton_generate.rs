@@ -6,7 +6,7 @@
 //! Sources: Triton `docs/protocol/extension_generate.md`; the examples of `tensorrtllm_backend` and `vllm_backend`.
 
 use super::super::shape::Shape::{
-    Adapter, As, Bool, Choices, Encoded, Gap, Number, Object as Obj, Opaque, TokensMax, Word,
+    Adapter, As, Bool, Choices, Encoded, Gap, GapUnlessEmpty, Number, Object as Obj, Opaque, TokensMax, Word,
 };
 use super::super::shape::{Description, Field, Object, Shape, Stream, field};
 use super::sampling::{NUMBERS, TEXTS};
@@ -71,9 +71,9 @@ static SETTINGS: &[Field] = &[
     field("stop", TEXTS),
     field("stop_words", TEXTS),
     field("stop_token_ids", NUMBERS),
-    field("bad_words", Gap(Steering)),
-    field("embedding_bias_words", Gap(Steering)),
-    field("embedding_bias_weights", Gap(Steering)),
+    field("bad_words", GapUnlessEmpty(Steering)),
+    field("embedding_bias_words", GapUnlessEmpty(Steering)),
+    field("embedding_bias_weights", GapUnlessEmpty(Steering)),
     field("return_log_probs", Bool),
     field("return_context_logits", Bool),
     field("return_generation_logits", Bool),

@@ -3,7 +3,7 @@
 //! Sources: vLLM `entrypoints/pooling/scoring/protocol.py` (RerankRequest); SGLang `entrypoints/openai/protocol.py`
 //! (V1RerankReqInput); llama.cpp `tools/server/README.md` (POST /reranking); Jina's and Cohere's references.
 
-use super::super::shape::Shape::{As, Bool, Number, Object as Obj, Text};
+use super::super::shape::Shape::{As, Bool, Number, Object as Obj, Text, Word};
 use super::super::shape::{Description, Object, Stream, field, required};
 use super::openai_embeddings::POOLING;
 use super::sampling::{TEXTS, WORDS};
@@ -27,6 +27,7 @@ static ROOT: Object = Object::new(&[
         field("max_tokens_per_doc", Number),
         field("max_chunks_per_doc", Number),
         field("rank_fields", WORDS),
+        field("encoding_format", Word),
         field("return_documents", Bool),
         field("return_text", Bool),
     ],

@@ -2,7 +2,7 @@
 //!
 //! Sources: vLLM `entrypoints/pooling/scoring/protocol.py`; SGLang `entrypoints/openai/protocol.py` (ScoringRequest).
 
-use super::super::shape::Shape::{As, Bool, List, Object as Obj, OneOf, Opaque, Tagged as Kinds, Text};
+use super::super::shape::Shape::{As, Bool, List, Object as Obj, OneOf, Opaque, Tagged as Kinds, Text, Word};
 use super::super::shape::{Description, Object, Shape, Stream, field};
 use super::openai_embeddings::POOLING;
 use super::openai_message::PART;
@@ -25,6 +25,7 @@ static ROOT: Object = Object::new(&[
         field("queries", As(Role::User, &INPUTS)),
         field("documents", As(Role::Document, &INPUTS)),
         field("items", As(Role::Document, &INPUTS)),
+        field("encoding_format", Word),
         field("label_token_ids", NUMBERS),
         field("apply_softmax", Bool),
         field("item_first", Bool),

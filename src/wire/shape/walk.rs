@@ -2,6 +2,7 @@
 
 use super::super::DecodeError;
 use super::super::json::{At, Kind, Node, Tape, unescape};
+use super::markdown::images;
 use super::object::Tags;
 use super::{Description, Shape, Stream};
 use crate::base::limits::JSON_VALUES_MAX;
@@ -14,8 +15,13 @@ pub(in crate::wire) fn walk(
     builder: &mut Builder,
 ) -> Result<(), DecodeError> {
     builder.query().stream = description.stream == Stream::On;
-    let mut walk =
-        Walk { tape, source: Source::Body, builder, values_left: JSON_VALUES_MAX.saturating_sub(tape.len()) };
+    let mut walk = Walk {
+        tape,
+        source: Source::Body,
+        builder,
+        markdown: Markdown::Plain,
+        values_left: JSON_VALUES_MAX.saturating_sub(tape.len()),
+    };
     let root = Spot { at: Tape::ROOT, place: Place::ROOT, role: Role::Setting };
     if !description.root.takes(tape.node(Tape::ROOT).kind) {
         return Err(DecodeError::Shape { place: "body".to_owned(), expected: "an object" });
@@ -41,10 +47,21 @@ pub(super) enum Source {
     Nested { outer: PartId, piece: Piece, depth: usize },
 }
 
+/// What `![](...)` in a text is to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Markdown {
+    /// Text.
+    Plain,
+    /// Images.
+    Images,
+}
+
 pub(super) struct Walk<'w, 'a> {
     pub(super) tape: &'w Tape<'a>,
     pub(super) source: Source,
     pub(super) builder: &'w mut Builder,
+    /// What images in texts are to the server.
+    pub(super) markdown: Markdown,
     /// How many more values nested documents may hold, all together.
     pub(super) values_left: usize,
 }
@@ -68,17 +85,21 @@ impl Walk<'_, '_> {
                     return self.shape(shape, spot);
                 }
             }
+            Shape::Markdown(inner) => {
+                self.markdown = Markdown::Images;
+                return self.shape(inner, spot);
+            }
             Shape::As(role, inner) => return self.shape(inner, Spot { role, ..spot }),
             Shape::Both(kind, inner) => {
                 self.builder.gap(kind, spot.place);
                 return self.shape(inner, spot);
             }
             Shape::Gap(kind) => self.strange(kind, spot),
-            Shape::Free => self.free(spot),
+            Shape::GapUnlessEmpty(kind) if !self.is_empty(spot.at) => self.strange(kind, spot),
+            Shape::Free | Shape::GapUnlessEmpty(_) => self.free(spot),
             Shape::Opaque(kind) => self.opaque(kind, spot),
             Shape::Encoded => self.encoded(spot),
             Shape::Media(kind) => self.media(kind, spot),
-            Shape::Markdown => self.markdown(spot),
             Shape::GapWhenTrue(kind) => self.gap_when(node.kind == Kind::True, kind, spot),
             Shape::GapWhenFalse(kind) => self.gap_when(node.kind == Kind::False, kind, spot),
             Shape::Stream => self.builder.query().stream = node.kind == Kind::True,
@@ -146,10 +167,8 @@ impl Walk<'_, '_> {
 
     /// Something that cannot be read, but strings and keys inside containers are judged.
     fn opaque(&mut self, kind: GapKind, spot: Spot) {
-        if self.speaks(spot.at) {
-            self.builder.gap(kind, spot.place);
-            self.strings_inside(spot);
-        }
+        self.gap_when(!self.is_empty(spot.at), kind, spot);
+        self.strings_inside(spot);
     }
 
     fn strings_inside(&mut self, spot: Spot) {
@@ -168,6 +187,16 @@ impl Walk<'_, '_> {
                 Kind::List if tape.node(at).kind == Kind::List => self.strings_inside(Spot { at, ..spot }),
                 _ => {}
             }
+        }
+    }
+
+    /// Whether a value is `""`, `[]` or `{}`.
+    fn is_empty(&self, at: At) -> bool {
+        let node = self.tape.node(at);
+        match node.kind {
+            Kind::String => node.start == node.end,
+            Kind::List | Kind::Object => self.tape.children(at).next().is_none(),
+            Kind::Null | Kind::True | Kind::False | Kind::Number | Kind::Key => false,
         }
     }
 
@@ -204,7 +233,20 @@ impl Walk<'_, '_> {
         } else {
             self.source.piece(raw)
         };
+        if self.markdown == Markdown::Images && kind != PartKind::Number {
+            self.images(node, place);
+        }
         (self.builder.part(place, role, kind, piece, origin), piece)
+    }
+
+    fn images(&mut self, node: Node, place: Place) {
+        let mut scratch = String::new();
+        let images = images(self.tape.resolved(node, &mut scratch));
+        for (found, kind) in [(images.inline, GapKind::Image), (images.remote, GapKind::Remote)] {
+            if found {
+                self.builder.gap(kind, place);
+            }
+        }
     }
 
     fn one_word_of(&mut self, words: &[&str], spot: Spot) {
@@ -227,19 +269,6 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Text whose images the server would fetch: `![name](url)`.
-    fn markdown(&mut self, spot: Spot) {
-        let node = self.tape.node(spot.at);
-        let mut scratch = String::new();
-        let text = self.tape.resolved(node, &mut scratch);
-        let targets = || text.split("![").skip(1).filter_map(|image| image.split_once("](")).map(|(_, target)| target);
-        let is_inline = |target: &str| target.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-        let (inline, remote) = (targets().any(is_inline), targets().any(|target| !is_inline(target)));
-        self.gap_when(inline, GapKind::Image, spot);
-        self.gap_when(remote, GapKind::Remote, spot);
-        self.leaf_of(PartKind::Text, spot);
-    }
-
     fn gap_when(&mut self, applies: bool, kind: GapKind, spot: Spot) {
         if applies {
             self.builder.gap(kind, spot.place);
@@ -254,16 +283,19 @@ impl Walk<'_, '_> {
         let query = self.builder.query();
         match shape {
             Shape::Model => query.model = Some(name),
+            // The query names one adapter; a rule could not see the others.
+            Shape::Adapter if query.adapter.as_ref().is_some_and(|other| *other != name) => {
+                self.builder.gap(GapKind::UnknownType, spot.place);
+            }
             Shape::Adapter => query.adapter = Some(name),
             _ => query.tools.push(name),
         }
         self.leaf_of(PartKind::Word, spot);
     }
 
-    /// A number that the query also carries. One that is no whole number says nothing the server would take.
+    /// A number that the query also carries. A negative one means no limit to the servers that take it.
     fn counted(&mut self, shape: &Shape, spot: Spot) {
-        let node = self.tape.node(spot.at);
-        let count = self.tape.raw(node).parse::<u64>().ok();
+        let count = whole(self.tape.raw(self.tape.node(spot.at)));
         let query = self.builder.query();
         match (shape, count) {
             (Shape::TokensMax, Some(count)) => query.tokens_max = query.tokens_max.max(Some(count)),
@@ -284,6 +316,13 @@ impl Source {
             Self::Nested { piece: Piece::Arena(base), .. } => Piece::Arena(shifted(base)),
         }
     }
+}
+
+/// A number that is not negative, however it is spelled (`64`, `64.0`, `6.4e1`), rounded up.
+fn whole(raw: &str) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and negative ones are out")]
+    let spelled = || raw.parse::<f64>().ok().filter(|count| *count >= 0.0).map(|count| count.ceil() as u64);
+    raw.parse().ok().or_else(spelled)
 }
 
 /// What gap a number is as an element of this shape, if it is one that is not judged.

@@ -1,0 +1,190 @@
+//! Puts the stand-alone gate together: policies from a folder, holds in SQLite, the record in a file, alerts to webhooks.
+//!
+//! # Flow
+//! Load policies (all or nothing) -> open the record and the holds -> serve, while the folder is watched -> on shutdown
+//! finish answers under way, then alerts.
+//!
+//! # Guarantees
+//! * Nothing is served before a rule set is in force and the record can be written.
+//! * A bad edit of a policy never changes what is in force.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::key_set::{self, KeySet};
+use super::policies::{LoadFailure, Loaded, PolicyFolder};
+use super::watch::{Change, Watcher, watch};
+use super::{SqliteHolds, StoreFailure, alerts};
+use crate::audit::{self, Durability, Event, Log};
+use crate::base::{Clock, SystemClock};
+use crate::rules::Posture;
+use crate::sidecar::{Gate, GateFailure, GateSettings, InForce, Ports, RecordFailure, Recorder, Rulebook};
+use crate::telemetry::Metrics;
+
+/// How long alerts may take to be sent at a shutdown.
+const ALERTS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Everything that the stand-alone gate is told.
+#[derive(Debug)]
+pub struct Standalone {
+    /// The gate's own settings.
+    pub settings: GateSettings,
+    /// A folder of policies, or one file.
+    pub policies: PathBuf,
+    /// Where holds and the record are kept.
+    pub data: PathBuf,
+    /// Where alerts go.
+    pub alerts: alerts::Settings,
+    /// When an entry counts as written.
+    pub durability: Durability,
+    /// The issuer's keys, when they are fetched.
+    pub key_set: Option<KeySet>,
+}
+
+/// Why the gate cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeFailure {
+    /// The policies cannot be loaded.
+    #[error("{}", .0.in_full())]
+    Policies(LoadFailure),
+    /// The record cannot be kept.
+    #[error(transparent)]
+    Record(#[from] audit::OpenFailure),
+    /// The record cannot be written.
+    #[error(transparent)]
+    Entry(#[from] RecordFailure),
+    /// Held queries cannot be kept.
+    #[error(transparent)]
+    Holds(#[from] StoreFailure),
+    /// Alerts cannot be sent.
+    #[error(transparent)]
+    Alerts(#[from] alerts::SettingsFailure),
+    /// The gate cannot be built.
+    #[error(transparent)]
+    Gate(#[from] GateFailure),
+    /// The issuer's keys cannot be fetched.
+    #[error(transparent)]
+    KeySet(#[from] key_set::KeySetFailure),
+}
+
+/// The record, counted.
+struct Trail {
+    log: Log,
+    metrics: Metrics,
+}
+
+impl Recorder for Trail {
+    fn append(&self, event: Event) -> Result<(), RecordFailure> {
+        match self.log.append(&event) {
+            Ok(()) => {
+                self.metrics.audit_written();
+                Ok(())
+            }
+            Err(error) => {
+                self.metrics.audit_failed();
+                tracing::error!(%error, "the audit record cannot be written");
+                Err(RecordFailure)
+            }
+        }
+    }
+}
+
+/// Serves until `shutdown` is ready.
+pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeFailure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let metrics = Metrics::new();
+    let watcher = Watcher::start(PolicyFolder::at(&told.policies), told.settings.workload.clone())
+        .map_err(ServeFailure::Policies)?;
+    let trail = Arc::new(record(&told, &clock, &metrics)?);
+    let loaded = watcher.current().load_full();
+    let rulebook = Arc::new(Rulebook::default());
+    started(&told, &loaded, &trail)?;
+    put_in_force(&loaded, &rulebook, &metrics);
+    let holds = SqliteHolds::open(&told.data, Arc::clone(&clock), Arc::clone(&trail) as Arc<dyn Recorder>).await?;
+    let looking = holds.watch();
+    let fetching = told.key_set.map(key_set::keep_fresh);
+    let (webhooks, sending) = alerts::start(told.alerts, Arc::clone(&clock), metrics.clone())?;
+    let ports = Ports {
+        rulebook: Arc::clone(&rulebook),
+        holds,
+        recorder: Arc::clone(&trail) as Arc<dyn Recorder>,
+        alerts: Arc::new(webhooks),
+        clock,
+        metrics: metrics.clone(),
+    };
+    let gate = Gate::new(told.settings, ports)?;
+    let listeners = gate.bind()?;
+    let watching = tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
+        changed(&change, &rulebook, &trail, &metrics);
+    }));
+    gate.serve(listeners, shutdown).await;
+    watching.abort();
+    looking.abort();
+    if let Some(fetching) = fetching {
+        fetching.abort();
+    }
+    drop(gate);
+    sending.finish(ALERTS_WITHIN).await;
+    Ok(())
+}
+
+fn record(told: &Standalone, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Trail, ServeFailure> {
+    let options = audit::Options { durability: told.durability, ..audit::Options::default() };
+    let (log, opened) = Log::open_with(&told.data, Arc::clone(clock), options)?;
+    if let Some(kept) = &opened.kept_in {
+        tracing::warn!(
+            bytes = opened.repaired_bytes,
+            file = %kept.display(),
+            "the audit log ended in an unfinished entry, which was moved aside"
+        );
+    }
+    Ok(Trail { log, metrics: metrics.clone() })
+}
+
+fn started(told: &Standalone, loaded: &Loaded, trail: &Trail) -> Result<(), RecordFailure> {
+    let posture = match told.settings.posture {
+        Posture::Enforce => "Enforce",
+        Posture::Observe => "Observe",
+    };
+    trail.append(Event::GateStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: loaded.compilation.rule_set.revision(),
+        posture: posture.to_owned(),
+    })
+}
+
+/// What to do when the folder changed, or cannot be used as it is.
+fn changed(change: &Change, rulebook: &Rulebook, trail: &Trail, metrics: &Metrics) {
+    match change {
+        Change::Loaded(loaded) => {
+            let revision = loaded.compilation.rule_set.revision();
+            let policies = u32::try_from(loaded.compilation.policies).unwrap_or(u32::MAX);
+            // A rule set that the record does not name must not judge: without the entry the old one stays.
+            if trail.append(Event::RuleSetLoaded { revision, policies }).is_err() {
+                metrics.rule_set_failed();
+                return;
+            }
+            put_in_force(loaded, rulebook, metrics);
+        }
+        Change::Kept(failure) => {
+            metrics.rule_set_failed();
+            tracing::error!("policies not loaded, the ones before stay in force: {}", failure.in_full());
+        }
+    }
+}
+
+fn put_in_force(loaded: &Loaded, rulebook: &Rulebook, metrics: &Metrics) {
+    let compilation = &loaded.compilation;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let revision = compilation.rule_set.revision();
+    metrics.rule_set_loaded(revision, compilation.policies);
+    tracing::info!(%revision, policies = compilation.policies, "rule set in force");
+    rulebook.replace(InForce {
+        rules: Arc::clone(&compilation.rule_set),
+        chains: compilation.chains.clone(),
+    });
+}
