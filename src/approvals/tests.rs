@@ -243,8 +243,12 @@ fn a_clock_set_back_wins_no_time() {
 fn a_satisfied_chain_does_not_expire_any_more() {
     let mut quick = chain("quick", vec![stage("s", vec![group("security")], 1, 1)]);
     quick.expires_after = Duration::from_secs(10);
-    let events =
-        [(5, approves("sam", &["security"])), (20, Event::Tick), (21, approves("alice", &[])), (22, approves("bob", &["legal"]))];
+    let events = [
+        (5, approves("sam", &["security"])),
+        (20, Event::Tick),
+        (21, approves("alice", &[])),
+        (22, approves("bob", &["legal"])),
+    ];
     check(vec![legal(), quick.clone()], &events, Phase::Approved, "");
     check(vec![legal(), quick], &[(10, Event::Tick)], Phase::Expired, "");
 }
@@ -375,7 +379,8 @@ fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
 fn chains() -> impl Strategy<Value = Vec<Chain>> {
     let approvers =
         prop::sample::subsequence(vec![group("legal"), group("security"), user("alice"), user("rita")], 1..=3);
-    let one = (approvers, 1_u32..4, 1_u32..3).prop_map(|(approvers, approve, deny)| stage("s", approvers, approve, deny));
+    let one =
+        (approvers, 1_u32..4, 1_u32..3).prop_map(|(approvers, approve, deny)| stage("s", approvers, approve, deny));
     let stages = prop::collection::vec(one, 1..3);
     let one = (stages, any::<bool>()).prop_map(|(stages, duties)| {
         let mut chain = chain("c", stages);

@@ -38,7 +38,7 @@ struct Known {
 /// What every match of `hir` holds.
 pub(super) fn need(hir: &Hir) -> Need {
     let known = walk(hir);
-    let atoms = best(known.exact, known.required).filter(|set| usable(set));
+    let atoms = best(known.exact, known.required).filter(usable);
     let digits = digits(hir);
     match atoms {
         Some(set) if shortest(&set) >= 2 || digits < DIGITS_WANTED => Need::Atoms(set.into_iter().collect()),
@@ -183,7 +183,9 @@ fn product(run: &Strings, next: &Strings) -> Option<Strings> {
         for head in run {
             for tail in next {
                 let mut joined = head.clone();
-                tail.iter().for_each(|byte| push_plain(&mut joined, *byte));
+                for byte in tail {
+                    push_plain(&mut joined, *byte);
+                }
                 out.insert(joined);
             }
         }

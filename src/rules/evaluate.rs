@@ -11,7 +11,7 @@ use super::lexicon::Unit;
 use super::node::{Child, Cost, Glob, Join, Leaf, Node, RateLeaf};
 use super::rates::Reading;
 use super::scan::Scan;
-use super::{Context, RateUnit};
+use super::{Context, RateUnit, RuleSet};
 use crate::query::{Query, RoleSet};
 
 /// What a condition answers.
@@ -57,13 +57,19 @@ pub(super) struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    pub(super) fn new(query: &'a Query, context: &'a Context<'a>, scan: &'a Scan, counted: &'a mut Counted) -> Self {
+    pub(super) fn new(
+        set: &'a RuleSet,
+        query: &'a Query,
+        context: &'a Context<'a>,
+        scan: &'a Scan,
+        counted: &'a mut Counted,
+    ) -> Self {
         Self {
             query,
             context,
             scan,
             counted,
-            variables: Variables::new(query, context),
+            variables: Variables::new(query, context, &set.patterns),
             text_bytes: query.text_bytes() as u64,
             tokens: query.tokens_estimate(),
         }

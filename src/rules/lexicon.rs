@@ -207,55 +207,61 @@ impl Gathering {
         words.chain(patterns).max().unwrap_or(0)
     }
 
-    /// A model of the worst prompt of [`PROBE_BYTES`], without a clock, so that the same set is always judged the same:
-    /// patterns that ask for nothing, for digits, or that reach without bound read all of it; the rest of the prompt is
-    /// spent on the literals that make bounded patterns read most.
     fn within_budget(&self) -> Result<(), TooCostly> {
-        let mut walked = 0;
-        let mut windows: BTreeMap<&[u8], (usize, Unit)> = BTreeMap::new();
-        let mut worst: Option<(usize, Unit)> = None;
-        for slot in &self.slots {
-            let blame = match (&slot.pattern.need, slot.pattern.reach) {
-                (Need::Atoms(atoms), Some(reach)) => {
-                    for atom in atoms {
-                        let entry = windows.entry(atom).or_insert((0, slot.unit));
-                        entry.0 += (2 * reach + atom.len()).min(PROBE_BYTES);
-                    }
-                    continue;
-                }
-                (Need::Atoms(_) | Need::Digits(_), _) => PROBE_BYTES,
-                // Nothing to look for: read in full even on the most harmless prompt, so it counts four times.
-                (Need::Nothing, _) => 4 * PROBE_BYTES,
-            };
-            walked += blame;
-            worst = worst.max(Some((blame, slot.unit)));
-        }
-        let mut dear: Vec<_> = windows.into_iter().map(|(atom, (bytes, unit))| (bytes, atom.len(), unit)).collect();
-        dear.sort_by(|a, b| (b.0 * a.1).cmp(&(a.0 * b.1)).then(a.2.cmp(&b.2)));
-        let mut room = PROBE_BYTES;
-        for (bytes, length, unit) in dear {
-            if room == 0 {
-                break;
-            }
-            let length = length.min(room);
-            room -= length;
-            walked += bytes;
-            worst = worst.max(Some((bytes, unit)));
-        }
-        match worst {
-            Some((share, unit)) if walked > WALK_BYTES_MAX => Err(TooCostly {
-                unit,
+        let walked = self.worst_walk();
+        let total: usize = walked.iter().sum();
+        let dearest = walked.iter().zip(&self.slots).max_by_key(|(bytes, slot)| (**bytes, std::cmp::Reverse(slot.unit)));
+        match dearest {
+            Some((share, slot)) if total > WALK_BYTES_MAX => Err(TooCostly {
+                unit: slot.unit,
                 why: format!(
                     "the patterns of all policies together would read the worst prompt {} times, more than {}; this one \
                      takes part with {}. Give it a longer literal that every match holds, bound its repetitions, or use \
                      keywords",
-                    walked / PROBE_BYTES,
+                    total / PROBE_BYTES,
                     WALK_BYTES_MAX / PROBE_BYTES,
                     share.div_ceil(PROBE_BYTES),
                 ),
             }),
             _ => Ok(()),
         }
+    }
+
+    /// How many bytes each pattern walks in the worst prompt of [`PROBE_BYTES`], by a model without a clock, so that the
+    /// same set is always judged the same: patterns that ask for nothing, for digits, or that reach without bound read
+    /// all of it; the prompt is then filled with the literals that make bounded patterns read most.
+    fn worst_walk(&self) -> Vec<usize> {
+        let mut walked = vec![0; self.slots.len()];
+        let mut windows: BTreeMap<&[u8], Vec<(usize, usize)>> = BTreeMap::new();
+        for (index, (slot, walked)) in self.slots.iter().zip(&mut walked).enumerate() {
+            match (&slot.pattern.need, slot.pattern.reach) {
+                (Need::Atoms(atoms), Some(reach)) => {
+                    for atom in atoms {
+                        let window = reach.saturating_mul(2).saturating_add(atom.len()).min(PROBE_BYTES);
+                        windows.entry(atom).or_default().push((index, window));
+                    }
+                }
+                (Need::Atoms(_) | Need::Digits(_), _) => *walked = PROBE_BYTES,
+                // Read in full even for the most harmless prompt, so it counts four times.
+                (Need::Nothing, _) => *walked = 4 * PROBE_BYTES,
+            }
+        }
+        let mut dear: Vec<_> = windows.into_iter().collect();
+        dear.sort_by_cached_key(|(atom, users)| {
+            std::cmp::Reverse(users.iter().map(|(_, window)| window).sum::<usize>() * PROBE_BYTES / atom.len().max(1))
+        });
+        let mut room = PROBE_BYTES;
+        for (atom, users) in dear {
+            let smallest = users.iter().map(|(_, window)| *window).min().unwrap_or(PROBE_BYTES);
+            let times = PROBE_BYTES.div_ceil(smallest.max(1)).min(room.div_ceil(atom.len().max(1)));
+            room = room.saturating_sub(times * atom.len());
+            for (index, window) in users {
+                if let Some(walked) = walked.get_mut(index) {
+                    *walked = walked.saturating_add(times * window).min(PROBE_BYTES);
+                }
+            }
+        }
+        walked
     }
 }
 

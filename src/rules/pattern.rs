@@ -16,12 +16,16 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, ClassSetItem};
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::atoms::{Need, need};
-use super::limits::{DFA_CACHE_BYTES_MAX, DFA_CLEARS_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PROBE_BYTES};
+use super::limits::{DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PROBE_BYTES};
 use crate::detect::Detector;
 
+/// How many of the signs that a pattern tells apart are tried in pairs.
+const NARROW_SIGNS: usize = 6;
+/// How many inner starts of a pattern are tried.
+const INNER_PROBES_MAX: usize = 3;
 /// A failed candidate of at most this length is looked into again for another that starts later.
 const RETRY_BYTES_MAX: usize = 64;
 
@@ -80,15 +84,7 @@ impl Pattern {
         if properties.minimum_len() == Some(0) {
             return Err("matches the empty text, so it would match everywhere; require at least one character".to_owned());
         }
-        let regex = Regex::builder()
-            .configure(
-                Regex::config()
-                    .nfa_size_limit(Some(NFA_BYTES_MAX))
-                    .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
-                    .onepass_size_limit(Some(1 << 18)),
-            )
-            .build_from_hir(&hir)
-            .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())?;
+        let regex = engine(&hir)?;
         probe(&hir)?;
         let secret = (0..regex.group_info().group_len(regex_automata::PatternID::ZERO))
             .find(|i| regex.group_info().to_name(regex_automata::PatternID::ZERO, *i) == Some("secret"));
@@ -147,6 +143,28 @@ impl Pattern {
     pub(super) fn mark(&self) -> Option<&'static str> {
         self.detector.map(|detector| detector.mark)
     }
+}
+
+/// Compiles a pattern for short names, which may match the empty text.
+pub(super) fn for_names(source: &str) -> Result<Regex, String> {
+    if source.len() > PATTERN_BYTES_MAX {
+        return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes"));
+    }
+    let hir = parse(source)?;
+    let regex = engine(&hir)?;
+    probe(&hir)?;
+    Ok(regex)
+}
+
+fn engine(hir: &Hir) -> Result<Regex, String> {
+    let config = Regex::config()
+        .nfa_size_limit(Some(NFA_BYTES_MAX))
+        .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
+        .onepass_size_limit(Some(1 << 18));
+    Regex::builder()
+        .configure(config)
+        .build_from_hir(hir)
+        .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())
 }
 
 /// Where to look for another candidate inside a failed one: after its first run of letters or digits, or of others.
@@ -246,8 +264,20 @@ impl ast::Visitor for Spans {
     }
 }
 
-/// Reads probe texts with the lazily built automaton of the pattern; refuses it when its states are without end.
+/// Reads probe texts with the lazily built automaton of the pattern, whole and from some of its repetitions on, where a
+/// text that begins as it wants would lead it; refuses it when its states are without end.
 fn probe(hir: &Hir) -> Result<(), String> {
+    grows(hir)?;
+    if let HirKind::Concat(subs) = hir.kind() {
+        let repeats = subs.iter().enumerate().skip(1).filter(|(_, sub)| matches!(sub.kind(), HirKind::Repetition(_)));
+        for (at, _) in repeats.take(INNER_PROBES_MAX) {
+            grows(&Hir::concat(subs.get(at..).unwrap_or_default().to_vec()))?;
+        }
+    }
+    Ok(())
+}
+
+fn grows(hir: &Hir) -> Result<(), String> {
     let refused = || {
         "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous".to_owned()
     };
@@ -257,8 +287,10 @@ fn probe(hir: &Hir) -> Result<(), String> {
     let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())?;
     let mut cache = dfa.create_cache();
     for text in probe_texts(&dfa) {
+        dfa.reset_cache(&mut cache);
+        let empty = cache.memory_usage();
         let mut at = 0;
-        // Each match ends a search; the next begins one byte later, as a scan of a whole text would.
+        // Each match ends a search; the next begins there, as a scan of a whole text would.
         while at < text.len() {
             let input = Input::new(&text).range(at..).anchored(Anchored::No);
             match dfa.try_search_fwd(&mut cache, &input) {
@@ -267,7 +299,7 @@ fn probe(hir: &Hir) -> Result<(), String> {
                 Err(_) => return Err(refused()),
             }
         }
-        if cache.clear_count() > DFA_CLEARS_MAX {
+        if cache.clear_count() > 0 || cache.memory_usage().saturating_sub(empty) > DFA_GROWTH_BYTES_MAX {
             return Err(refused());
         }
     }
@@ -289,18 +321,18 @@ fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
     }
     let digits = (0..PROBE_BYTES).map(|_| b"0123456789 -."[random.below(13) as usize]).collect();
     let classes = dfa.byte_classes();
-    let own: Vec<u8> = classes.representatives(..).filter_map(|unit| unit.as_u8()).collect();
+    let own: Vec<u8> = classes.representatives(..).filter_map(regex_automata::util::alphabet::Unit::as_u8).collect();
     let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
     let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
         (0..2 * PROBE_BYTES)
             .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
             .collect()
     };
-    let ascii_text = own_text(&mut random, &ascii);
+    let mut texts = vec![mixed.into_bytes(), digits, own_text(&mut random, &ascii)];
     // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
-    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_alphanumeric).take(2).collect();
-    let narrow_text = own_text(&mut random, &narrow);
-    vec![mixed.into_bytes(), digits, ascii_text, narrow_text]
+    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_graphic).take(NARROW_SIGNS).collect();
+    texts.extend(narrow.windows(2).map(|pair| own_text(&mut random, pair)));
+    texts
 }
 
 /// A fixed sequence without pattern (xorshift), so that the same rule set is always judged the same.

@@ -6,6 +6,7 @@
 //! Guarantees: each finding names parts and bytes of their texts. Work per text is bounded by what the lexicon's budget
 //! allows. Knows nothing of rules and verdicts.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::layer::{Layer, Layers, Pieces};
@@ -31,7 +32,7 @@ pub(super) struct Found {
 struct UnitFound {
     found: Vec<Found>,
     /// How many there are of each mixture of roles.
-    counts: Vec<(u8, usize)>,
+    counts: BTreeMap<u8, usize>,
 }
 
 /// What a query holds.
@@ -189,16 +190,7 @@ impl Scanner<'_, '_> {
     fn keep(&mut self, unit: Unit, layer: &Layer<'_>, bytes: Range<usize>) {
         let Some((at, roles)) = self.layers.original(layer, bytes) else { return };
         let Some(unit) = self.units.get_mut(unit.index()) else { return };
-        let count = match unit.counts.iter_mut().find(|(mixture, _)| *mixture == roles) {
-            Some((_, count)) => count,
-            None => {
-                unit.counts.push((roles, 0));
-                match unit.counts.last_mut() {
-                    Some((_, count)) => count,
-                    None => return,
-                }
-            }
-        };
+        let count = unit.counts.entry(roles).or_insert(0);
         if *count <= REDACTIONS_MAX {
             *count += 1;
             unit.found.push(Found { at, roles });

@@ -119,7 +119,7 @@ impl Gate {
         getrandom::fill(&mut random).map_err(|_| GateFailure::Randomness)?;
         let unruled = match settings.posture {
             Posture::Observe => {
-                RuleSet::build(Vec::new()).ok().map(|rules| Arc::new(InForce { rules, chains: BTreeMap::new() }))
+                RuleSet::build(Vec::new()).ok().map(|rules| Arc::new(InForce { rules: Arc::new(rules), chains: BTreeMap::new() }))
             }
             Posture::Enforce => None,
         };

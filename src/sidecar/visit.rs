@@ -58,7 +58,7 @@ impl Visit {
     pub(super) fn open(shared: &Arc<Shared>, peer: IpAddr, head: Parts) -> Self {
         let in_force = shared.ports.rulebook.current().or_else(|| shared.unruled.clone());
         let id = QueryId::fresh(shared.ports.clock.now());
-        let entry = entry::draft(id, peer, &head, in_force.as_ref().map(|in_force| &in_force.rules));
+        let entry = entry::draft(id, peer, &head, in_force.as_ref().map(|in_force| &*in_force.rules));
         Self {
             id,
             peer,

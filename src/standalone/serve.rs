@@ -185,6 +185,5 @@ fn put_in_force(loaded: &Loaded, rulebook: &Rulebook, metrics: &Metrics) {
     rulebook.replace(InForce {
         rules: Arc::clone(&compilation.rule_set),
         chains: compilation.chains.clone(),
-        on_audit_unavailable: compilation.rule_set.on_audit_unavailable(),
     });
 }

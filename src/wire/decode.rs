@@ -33,17 +33,23 @@ enum Reading {
     ByKey(&'static [(&'static str, &'static Description)]),
 }
 
-/// What `POST /invocations` may carry, by the keys that only one of the formats has. A server that takes several tries
+/// What `POST /invocations` of vLLM may carry, by the keys that only one of the formats has. A server that takes several tries
 /// one after the other and overlooks keys it does not know, so a body of two formats is nobody's.
 static INVOCATIONS: &[(&str, &Description)] = &[
     ("messages", &format::openai_chat::DESCRIPTION),
     ("prompt", &format::openai_completions::DESCRIPTION),
     ("input", &format::openai_embeddings::DESCRIPTION),
-    ("inputs", &format::tgi_generate::DESCRIPTION),
     ("query", &format::vllm_rerank::DESCRIPTION),
     ("queries", &format::vllm_score::DESCRIPTION),
     ("text_1", &format::vllm_score::DESCRIPTION),
     ("data_1", &format::vllm_score::DESCRIPTION),
+];
+
+/// What `POST /invocations` of TGI may carry.
+static TGI_INVOCATIONS: &[(&str, &Description)] = &[
+    ("inputs", &format::tgi_generate::DESCRIPTION),
+    ("messages", &format::tgi_chat::DESCRIPTION),
+    ("prompt", &format::tgi_completions::DESCRIPTION),
 ];
 
 /// The two routes of TGI that cut a prompt into tokens.
@@ -69,6 +75,8 @@ fn reading(format: Format) -> Reading {
         Format::LlamacppTokenize => &format::llamacpp_tokenize::DESCRIPTION,
         Format::LlamacppTemplate => &format::llamacpp_template::DESCRIPTION,
         Format::TgiGenerate => &format::tgi_generate::DESCRIPTION,
+        Format::TgiChat => &format::tgi_chat::DESCRIPTION,
+        Format::TgiCompletions => &format::tgi_completions::DESCRIPTION,
         Format::SglangGenerate => &format::sglang_generate::DESCRIPTION,
         Format::SglangEncode => &format::sglang_encode::DESCRIPTION,
         Format::KserveInfer => &format::kserve_infer::DESCRIPTION,
@@ -79,6 +87,7 @@ fn reading(format: Format) -> Reading {
         Format::VllmRerank => &format::vllm_rerank::DESCRIPTION,
         Format::VllmTokenize => &format::vllm_tokenize::DESCRIPTION,
         Format::VllmGenerate => &format::vllm_generate::DESCRIPTION,
+        Format::TgiInvocations => return Reading::ByKey(TGI_INVOCATIONS),
         Format::TgiTokenize => return Reading::ByKey(TGI_TOKENIZE),
         Format::Invocations => return Reading::ByKey(INVOCATIONS),
     })

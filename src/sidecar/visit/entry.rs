@@ -76,7 +76,7 @@ impl Visit {
             entry.body_digest = Some(digest);
             entry.forwarded_digest = forwarded.filter(|forwarded| *forwarded != digest);
         }
-        let rules = self.in_force.as_ref().map(|in_force| &in_force.rules);
+        let rules = self.in_force.as_ref().map(|in_force| &*in_force.rules);
         entry.content = content(rules, query, judgement.retention);
     }
 }
