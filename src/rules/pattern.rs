@@ -107,7 +107,7 @@ impl Pattern {
         while at < window.end {
             let input = Input::new(text).span(at..window.end);
             let Some((whole, finding)) = self.next(&input, captures.as_mut()) else { return };
-            if self.confirms(text, &whole, &finding) {
+            if self.confirms(text, &whole) {
                 at = whole.end;
                 found(finding);
             } else if whole.len() <= RETRY_BYTES_MAX {
@@ -129,14 +129,14 @@ impl Pattern {
         Some((whole, finding))
     }
 
-    fn confirms(&self, text: &str, whole: &Range<usize>, finding: &Range<usize>) -> bool {
+    fn confirms(&self, text: &str, whole: &Range<usize>) -> bool {
         let Some(detector) = self.detector else { return true };
         let near = self.context.as_ref().is_none_or(|words| {
             let start = whole.start.saturating_sub(detector.context_bytes);
             let end = whole.end.saturating_add(detector.context_bytes).min(text.len());
             words.is_match(aho_corasick::Input::new(text).span(start..end))
         });
-        near && text.get(finding.clone()).is_some_and(|candidate| detector.confirms(candidate))
+        near && text.get(whole.clone()).is_some_and(|candidate| detector.confirms(candidate))
     }
 
     /// The name in place of a redacted match, without number.

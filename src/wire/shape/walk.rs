@@ -223,6 +223,9 @@ impl Walk<'_, '_> {
 
     /// Adds a part for a string, key or number.
     pub(super) fn leaf(&mut self, node: Node, place: Place, role: Role, kind: PartKind) -> (PartId, Piece) {
+        if self.markdown == Markdown::Images && kind != PartKind::Number {
+            self.images(node, place);
+        }
         let piece = self.piece(node);
         (self.kept_leaf(node, piece, place, role, kind), piece)
     }
@@ -289,9 +292,9 @@ impl Walk<'_, '_> {
         let query = self.builder.query();
         match shape {
             Shape::Model => query.model = Some(name),
-            // Servers differ in which of two they read, and a query carries one name for rules to look at.
-            Shape::Adapter if query.adapter.as_ref().is_some_and(|first| *first != name) => {
-                self.builder.gap(GapKind::Steering, spot.place);
+            // The query names one adapter; a rule could not see the others.
+            Shape::Adapter if query.adapter.as_ref().is_some_and(|other| *other != name) => {
+                self.builder.gap(GapKind::UnknownType, spot.place);
             }
             Shape::Adapter => query.adapter = Some(name),
             _ => query.tools.push(name),
