@@ -634,3 +634,61 @@ async fn http2_with_prior_knowledge_is_judged_alike() {
     assert_eq!(bench.upstream.received().len(), 1);
     assert_eq!(bench.upstream.received()[0].body, chat("hi").as_bytes());
 }
+
+#[tokio::test(start_paused = true)]
+async fn heads_that_do_not_come_and_idle_connections_are_closed() {
+    let bench = Bench::start(Upstream::plain().await).await;
+    for started in ["", "P", "PRI * HTTP/2.0", "POST / HTTP/1.1\r\nhost"] {
+        let mut raw = Raw::connect(bench.address).await;
+        raw.send(started).await;
+        let start = tokio::time::Instant::now();
+        assert!(raw.rest().await.is_empty(), "{started}");
+        assert!(start.elapsed().as_secs() <= 31, "{started}");
+    }
+    let mut raw = Raw::connect(bench.address).await;
+    raw.send(post(CHAT, &chat("hi"))).await;
+    assert_eq!(raw.response().await.status, 200);
+    assert!(raw.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn old_clients_without_chunks_get_their_stream_to_the_end_of_the_connection() {
+    let script = |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), end()];
+    let bench = Bench::start(Upstream::start(script).await).await;
+    let mut raw = Raw::connect(bench.address).await;
+    raw.send(post(CHAT, &streamed("hi")).replace("HTTP/1.1", "HTTP/1.0")).await;
+    assert_eq!(raw.head().await.0, 200);
+    assert_eq!(raw.rest().await, b"data: one\n\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_set_that_changed_while_people_decided_has_its_say() {
+    let bench = Bench::start(Upstream::plain().await).await;
+    let mut raw = Raw::connect(bench.address).await;
+    raw.send(post(CHAT, &chat("the contract"))).await;
+    let id = bench.desk.opened().await;
+    bench.rulebook.replace(bench::refusing("contract"));
+    bench.desk.decide(id, Decision::Approve);
+    let response = raw.response().await;
+    assert_eq!((response.status, response.code().as_str()), (403, "policy_denied"));
+    assert!(bench.upstream.received().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn released_answer_that_breaks_off_may_be_claimed_again() {
+    let script = |received: &upstream::Received| match received.connection {
+        0 => vec![Step::Close],
+        _ => vec![json("200 OK", "{}")],
+    };
+    let keys = format!("bob::{}", &countersign::base::Digest::of(b"sk-bob").to_string()["sha256:".len()..]);
+    let keys = std::sync::Arc::new(countersign::sidecar::ApiKeys::parse(&keys).unwrap());
+    let bench =
+        Bench::with(Upstream::start(script).await, |settings| settings.identity.api_keys = Some(keys)).await;
+    let request = post_with(CHAT, "x-api-key: sk-bob\r\n", &chat("the contract"));
+    let mut raw = Raw::connect(bench.address).await;
+    raw.send(&request).await;
+    bench.desk.decide(bench.desk.opened().await, Decision::Approve);
+    assert_eq!(raw.response().await.status, 502);
+    assert_eq!(Raw::ask(bench.address, &request).await.status, 200);
+    assert_eq!(bench.desk.holds().len(), 1, "people are not asked again");
+}

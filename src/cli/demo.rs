@@ -17,8 +17,11 @@ use super::{Console, Exit};
 
 /// The sample policies, as they lie in `config/samples`.
 const SAMPLES: &[(&str, &str)] = &[
-    ("policies.yaml", include_str!("../../config/samples/policies.yaml")),
-    ("chains.yaml", include_str!("../../config/samples/chains.yaml")),
+    ("credentials.yaml", include_str!("../../config/samples/credentials.yaml")),
+    ("limits.yaml", include_str!("../../config/samples/limits.yaml")),
+    ("personal-data.yaml", include_str!("../../config/samples/personal-data.yaml")),
+    ("prompt-injection.yaml", include_str!("../../config/samples/prompt-injection.yaml")),
+    ("sign-off.yaml", include_str!("../../config/samples/sign-off.yaml")),
 ];
 
 /// Start a small model, the gate in front of it, and play a tour of what it does.

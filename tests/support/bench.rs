@@ -209,9 +209,8 @@ fn rule(name: &str, word: &str, action: Action) -> Rule {
     }
 }
 
-/// `forbidden` is refused, `contract` is held, `nickname` is redacted, `curious` raises an alert.
-pub fn rule_set() -> InForce {
-    let policy = Policy {
+fn policy(rules: Vec<Rule>) -> Policy {
+    Policy {
         name: PolicyRef { namespace: None, name: "test".to_owned() },
         mode: Mode::Enforce,
         fallbacks: Fallbacks { on_error: Failure::Deny, on_audit_unavailable: Failure::Deny },
@@ -219,29 +218,33 @@ pub fn rule_set() -> InForce {
         carry: Duration::ZERO,
         routes: Vec::new(),
         coverage: Vec::new(),
-        rules: vec![
-            rule("no", "forbidden", Action::Deny { message: Some("Not that word.".to_owned()) }),
-            rule("ask", "contract", Action::Hold { chain: chain().name }),
-            rule("mask", "nickname", Action::Redact),
-            rule("tell", "curious", Action::Alert { route: None }),
-        ],
-    };
+        rules,
+    }
+}
+
+fn in_force(policy: Policy) -> InForce {
     let rules = RuleSet::build(vec![policy]).expect("the test policy builds");
     InForce { rules, chains: BTreeMap::from([(chain().name, chain())]) }
 }
 
+/// `forbidden` is refused, `contract` is held, `nickname` is redacted, `curious` raises an alert.
+pub fn rule_set() -> InForce {
+    in_force(policy(vec![
+        rule("no", "forbidden", Action::Deny { message: Some("Not that word.".to_owned()) }),
+        rule("ask", "contract", Action::Hold { chain: chain().name }),
+        rule("mask", "nickname", Action::Redact),
+        rule("tell", "curious", Action::Alert { route: None }),
+    ]))
+}
+
+/// `nickname` is redacted, and so much is kept.
 pub fn with_retention(retention: Retention) -> InForce {
-    let policy = Policy {
-        name: PolicyRef { namespace: None, name: "test".to_owned() },
-        mode: Mode::Enforce,
-        fallbacks: Fallbacks { on_error: Failure::Deny, on_audit_unavailable: Failure::Deny },
-        retention: Some(retention),
-        carry: Duration::ZERO,
-        routes: Vec::new(),
-        coverage: Vec::new(),
-        rules: vec![rule("mask", "nickname", Action::Redact)],
-    };
-    InForce { rules: RuleSet::build(vec![policy]).expect("the test policy builds"), chains: BTreeMap::new() }
+    in_force(Policy { retention: Some(retention), ..policy(vec![rule("mask", "nickname", Action::Redact)]) })
+}
+
+/// One word is refused.
+pub fn refusing(word: &str) -> InForce {
+    in_force(policy(vec![rule("no", word, Action::Deny { message: None })]))
 }
 
 pub struct Bench {

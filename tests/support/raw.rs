@@ -69,10 +69,6 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Says that nothing more will be sent.
-    pub async fn finish(&mut self) {
-        self.stream.shutdown().await.unwrap();
-    }
 
     /// Reads one answer whole.
     pub async fn response(&mut self) -> Response {

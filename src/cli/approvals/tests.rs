@@ -70,12 +70,12 @@ impl Office {
     }
 
     fn list(&self, all: bool, output: Output) -> Said {
-        let arguments = List { data: DataFolder::at(self.folder.path()), all, output };
+        let arguments = List { data: DataDir::at(self.folder.path()), all, output };
         said(|console| list(&arguments, self.clock(), console))
     }
 
     fn show(&self, id: &str, output: Output) -> Said {
-        let arguments = Show { data: DataFolder::at(self.folder.path()), id: id.to_owned(), output };
+        let arguments = Show { data: DataDir::at(self.folder.path()), id: id.to_owned(), output };
         said(|console| show(&arguments, self.clock(), console))
     }
 

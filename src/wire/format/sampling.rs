@@ -169,7 +169,8 @@ pub(super) static LLAMACPP: &[Field] = &[
     field("grammar_lazy", Bool),
     field("json_schema", SCHEMA),
     field("id_slot", Both(State, &Number)),
-    field("lora", GapUnlessEmpty(Code)),
+    // An empty list switches every adapter of the server off.
+    field("lora", Gap(Code)),
 ];
 
 /// Base64 or files as the value of a field.

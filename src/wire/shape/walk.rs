@@ -208,9 +208,9 @@ impl Walk<'_, '_> {
     /// A key that is text of the caller: a part, and the place of its value.
     pub(super) fn free_key(&mut self, key: At, spot: Spot) -> Place {
         let node = self.tape.node(key);
-        let mut scratch = String::new();
-        let place = self.builder.key(spot.place, self.tape.resolved(node, &mut scratch));
-        self.leaf(node, place, spot.role, PartKind::Key);
+        let piece = self.piece(node);
+        let place = self.builder.key_at(spot.place, piece);
+        self.builder.part(place, spot.role, PartKind::Key, piece, self.source.origin(node));
         place
     }
 
@@ -221,22 +221,21 @@ impl Walk<'_, '_> {
 
     /// Adds a part for a string, key or number.
     pub(super) fn leaf(&mut self, node: Node, place: Place, role: Role, kind: PartKind) -> (PartId, Piece) {
-        let raw = Span { start: node.start, end: node.end };
-        let origin = match self.source {
-            Source::Body => Origin::Body(raw),
-            Source::Nested { outer, .. } => Origin::Nested { outer, raw },
-        };
-        let piece = if node.escaped {
-            let mut text = String::new();
-            unescape(self.tape.raw(node), &mut text);
-            self.builder.intern(&text)
-        } else {
-            self.source.piece(raw)
-        };
         if self.markdown == Markdown::Images && kind != PartKind::Number {
             self.images(node, place);
         }
-        (self.builder.part(place, role, kind, piece, origin), piece)
+        let piece = self.piece(node);
+        (self.builder.part(place, role, kind, piece, self.source.origin(node)), piece)
+    }
+
+    /// Where the text of a leaf is kept: where it stands, or, with its escapes resolved, in the arena.
+    fn piece(&mut self, node: Node) -> Piece {
+        if node.escaped {
+            let raw = self.tape.raw(node);
+            self.builder.intern_with(|arena| unescape(raw, arena))
+        } else {
+            self.source.piece(Span { start: node.start, end: node.end })
+        }
     }
 
     fn images(&mut self, node: Node, place: Place) {
@@ -283,9 +282,9 @@ impl Walk<'_, '_> {
         let query = self.builder.query();
         match shape {
             Shape::Model => query.model = Some(name),
-            // Servers differ in which of two they read, and a query carries one name for rules to look at.
-            Shape::Adapter if query.adapter.as_ref().is_some_and(|first| *first != name) => {
-                self.builder.gap(GapKind::Steering, spot.place);
+            // The query names one adapter; a rule could not see the others.
+            Shape::Adapter if query.adapter.as_ref().is_some_and(|other| *other != name) => {
+                self.builder.gap(GapKind::UnknownType, spot.place);
             }
             Shape::Adapter => query.adapter = Some(name),
             _ => query.tools.push(name),
@@ -307,6 +306,14 @@ impl Walk<'_, '_> {
 }
 
 impl Source {
+    fn origin(self, node: Node) -> Origin {
+        let raw = Span { start: node.start, end: node.end };
+        match self {
+            Self::Body => Origin::Body(raw),
+            Self::Nested { outer, .. } => Origin::Nested { outer, raw },
+        }
+    }
+
     /// Where the text of an unescaped leaf is kept.
     fn piece(self, raw: Span) -> Piece {
         let shifted = |base: Span| Span { start: base.start + raw.start, end: base.start + raw.end };
