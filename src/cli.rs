@@ -8,7 +8,7 @@
 //! Knows nothing of how the rooms below do their work.
 
 mod console;
-//mod explain;
+mod explain;
 mod lint;
 mod policies;
 mod test;
@@ -45,7 +45,7 @@ enum Colour {
 /// Every verb, in alphabetical order.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    //Explain(explain::Arguments),
+    Explain(explain::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -53,7 +53,7 @@ enum Verb {
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
-            //Self::Explain(arguments) => explain::run(&arguments, console),
+            Self::Explain(arguments) => explain::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
