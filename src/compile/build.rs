@@ -1,6 +1,7 @@
 //! Documents -> what a gate loads: every object is checked, those that apply are built into one rule set.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::action::Scope;
 use super::limits::DIAGNOSTICS_MAX;
@@ -20,7 +21,7 @@ const NAMESPACE_DEFAULT: &str = "default";
 #[derive(Debug)]
 pub struct Compilation {
     /// The policies that apply.
-    pub rule_set: RuleSet,
+    pub rule_set: Arc<RuleSet>,
     /// Every chain there is.
     pub chains: BTreeMap<ChainRef, Chain>,
     /// What is surely not meant, but can be loaded.
@@ -64,7 +65,7 @@ fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilat
     match RuleSet::build(applying) {
         Ok(rule_set) => {
             let trails = origins.into_iter().map(|origin| (origin.name, origin.trail)).collect();
-            Ok(Compilation { rule_set, chains, warnings: found, policies: count, trails })
+            Ok(Compilation { rule_set: Arc::new(rule_set), chains, warnings: found, policies: count, trails })
         }
         Err(failures) => {
             found.extend(failures.into_iter().map(|failure| explain(failure, &origins)));

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Owner, Unit};
+use super::pattern::Overlaps;
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
@@ -179,7 +180,9 @@ impl Scanner<'_, '_> {
             return;
         }
         let mut found = Vec::new();
-        slot.pattern.each(layer.text(), window, |bytes| found.push(bytes));
+        // In joined texts a match of other parts may begin inside one.
+        let overlaps = if layer.joins() { Overlaps::Counted } else { Overlaps::Skipped };
+        slot.pattern.each(layer.text(), window, overlaps, |bytes| found.push(bytes));
         for bytes in found {
             self.keep(slot.unit, layer, bytes);
         }
