@@ -18,6 +18,7 @@ mod cel;
 mod context;
 mod coverage;
 mod evaluate;
+mod explain;
 mod judge;
 mod judgement;
 mod layer;
@@ -35,6 +36,7 @@ mod set;
 mod view;
 
 pub use context::{Caller, Context, Posture, Workload};
+pub use explain::{Because, Explanation, GapExplanation, PolicyExplanation, Reason, RuleExplanation, explain};
 pub use judge::{judge, observe, pass};
 pub use judgement::{Basis, Clearance, Denial, DenialCode, Finding, Held, Judgement, Ruling, Verdict};
 pub use policy::{
@@ -46,5 +48,7 @@ pub use redaction::masked;
 pub use set::{BuildFailure, RuleSet};
 pub use view::{DecodeBudget, View, ViewKind, decoded, folded, foldings};
 
+#[cfg(test)]
+mod detector_tests;
 #[cfg(test)]
 mod tests;

@@ -45,3 +45,11 @@ mod tests {
         check("", "", None);
     }
 }
+
+#[cfg(test)]
+impl DataDir {
+    /// The folder at `path`.
+    pub(super) fn at(path: &std::path::Path) -> Self {
+        Self { data: Some(path.to_owned()) }
+    }
+}

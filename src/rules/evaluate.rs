@@ -3,6 +3,7 @@
 //! Three answers: yes, no, and an error. An error is never taken for a no: a branch answers with the error wherever
 //! the child's true answer could have changed its own. Knows nothing of actions and verdicts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::cel::Variables;
@@ -11,8 +12,9 @@ use super::lexicon::Unit;
 use super::node::{Child, Cost, Glob, Join, Leaf, Node, RateLeaf};
 use super::rates::Reading;
 use super::scan::Scan;
-use super::{Context, RateUnit};
+use super::{Context, RateUnit, RuleSet};
 use crate::query::{Query, RoleSet};
+use crate::wire::{self, Server};
 
 /// What a condition answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +59,19 @@ pub(super) struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    pub(super) fn new(query: &'a Query, context: &'a Context<'a>, scan: &'a Scan, counted: &'a mut Counted) -> Self {
+    pub(super) fn new(
+        set: &'a RuleSet,
+        query: &'a Query,
+        context: &'a Context<'a>,
+        scan: &'a Scan,
+        counted: &'a mut Counted,
+    ) -> Self {
         Self {
             query,
             context,
             scan,
             counted,
-            variables: Variables::new(query, context),
+            variables: Variables::new(query, context, &set.patterns),
             text_bytes: query.text_bytes() as u64,
             tokens: query.tokens_estimate(),
         }
@@ -163,9 +171,18 @@ impl<'a> Sight<'a> {
         if evidence.len() > before { Answer::Yes } else { Answer::No }
     }
 
+    /// Names are compared in the one form that the server gives them, so that no second spelling slips past a rule.
     fn model(&self, models: &[Glob]) -> Option<Evidence> {
-        let name = self.query.model.as_deref().filter(|name| models.iter().any(|glob| glob.matches_any_case(name)))?;
-        Some(Evidence::measured("model", name.to_owned()))
+        let server = self.context.server;
+        let named = self.query.model.as_deref().or_else(|| wire::path_model(server, self.context.path))?;
+        let name = in_one_form(server, named);
+        let matches = |glob: &Glob| match glob {
+            Glob::Exactly(model) => {
+                model.eq_ignore_ascii_case(named) || in_one_form(server, model).eq_ignore_ascii_case(&name)
+            }
+            Glob::Beginning(_) => glob.matches_any_case(named) || glob.matches_any_case(&name),
+        };
+        models.iter().any(matches).then(|| Evidence::measured("model", named.to_owned()))
     }
 
     fn rate(&mut self, leaf: &RateLeaf) -> Option<Evidence> {
@@ -188,6 +205,11 @@ impl<'a> Sight<'a> {
         let over = format!("over {} {unit} in {} s", rate.count_max, rate.window.as_secs_f64());
         (reading == Reading::Over).then(|| Evidence::measured("rate", over))
     }
+}
+
+/// A model name in its one form; a name that the server would not take stays as it is.
+fn in_one_form(server: Server, name: &str) -> Cow<'_, str> {
+    wire::canonical_model(server, name).map_or(Cow::Borrowed(name), |name| Cow::Owned(name.model))
 }
 
 impl Evidence {

@@ -5,7 +5,6 @@
 //! known and within [`WALK_BYTES_MAX`]. Knows nothing of queries and verdicts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
 
@@ -14,7 +13,7 @@ use super::atoms::Need;
 use super::limits::{
     DENSE_BYTES_MAX, KEYWORD_BYTES_MAX, KEYWORDS_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX, WALK_BYTES_MAX,
 };
-use super::pattern::{Pattern, Shared};
+use super::pattern::{self, Shared};
 use super::view;
 
 /// Names one thing looked for in texts.
@@ -127,8 +126,8 @@ impl Gathering {
         let unit = Unit::at(self.known.len());
         match text {
             TextMatch::Keywords { any, .. } => self.keywords(any, unit, &identity)?,
-            TextMatch::Regex(source) => self.pattern(Pattern::of_regex(source)?, unit)?,
-            TextMatch::Detector(detector) => self.pattern(Pattern::of_detector(detector)?, unit)?,
+            TextMatch::Regex(source) => self.pattern(pattern::of_regex(source)?, unit)?,
+            TextMatch::Detector(detector) => self.pattern(pattern::of_detector(detector)?, unit)?,
         }
         self.known.insert(identity, unit);
         Ok(unit)
@@ -152,7 +151,7 @@ impl Gathering {
         Ok(())
     }
 
-    fn pattern(&mut self, pattern: Pattern, unit: Unit) -> Result<(), String> {
+    fn pattern(&mut self, pattern: Shared, unit: Unit) -> Result<(), String> {
         if self.slots.len() == PATTERNS_MAX {
             return Err(format!("more than {PATTERNS_MAX} different patterns in all policies of a workload"));
         }
@@ -161,7 +160,7 @@ impl Gathering {
                 self.literals.entry(atom.clone()).or_default().push(Owner::Atom(self.slots.len()));
             }
         }
-        self.slots.push(Slot { pattern: Arc::new(pattern), unit });
+        self.slots.push(Slot { pattern, unit });
         Ok(())
     }
 
@@ -207,55 +206,61 @@ impl Gathering {
         words.chain(patterns).max().unwrap_or(0)
     }
 
-    /// A model of the worst prompt of [`PROBE_BYTES`], without a clock, so that the same set is always judged the same:
-    /// patterns that ask for nothing, for digits, or that reach without bound read all of it; the rest of the prompt is
-    /// spent on the literals that make bounded patterns read most.
     fn within_budget(&self) -> Result<(), TooCostly> {
-        let mut walked = 0;
-        let mut windows: BTreeMap<&[u8], (usize, Unit)> = BTreeMap::new();
-        let mut worst: Option<(usize, Unit)> = None;
-        for slot in &self.slots {
-            let blame = match (&slot.pattern.need, slot.pattern.reach) {
-                (Need::Atoms(atoms), Some(reach)) => {
-                    for atom in atoms {
-                        let entry = windows.entry(atom).or_insert((0, slot.unit));
-                        entry.0 += (2 * reach + atom.len()).min(PROBE_BYTES);
-                    }
-                    continue;
-                }
-                (Need::Atoms(_) | Need::Digits(_), _) => PROBE_BYTES,
-                // Nothing to look for: read in full even on the most harmless prompt, so it counts four times.
-                (Need::Nothing, _) => 4 * PROBE_BYTES,
-            };
-            walked += blame;
-            worst = worst.max(Some((blame, slot.unit)));
-        }
-        let mut dear: Vec<_> = windows.into_iter().map(|(atom, (bytes, unit))| (bytes, atom.len(), unit)).collect();
-        dear.sort_by(|a, b| (b.0 * a.1).cmp(&(a.0 * b.1)).then(a.2.cmp(&b.2)));
-        let mut room = PROBE_BYTES;
-        for (bytes, length, unit) in dear {
-            if room == 0 {
-                break;
-            }
-            let length = length.min(room);
-            room -= length;
-            walked += bytes;
-            worst = worst.max(Some((bytes, unit)));
-        }
-        match worst {
-            Some((share, unit)) if walked > WALK_BYTES_MAX => Err(TooCostly {
-                unit,
+        let walked = self.worst_walk();
+        let total: usize = walked.iter().sum();
+        let dearest = walked.iter().zip(&self.slots).max_by_key(|(bytes, slot)| (**bytes, std::cmp::Reverse(slot.unit)));
+        match dearest {
+            Some((share, slot)) if total > WALK_BYTES_MAX => Err(TooCostly {
+                unit: slot.unit,
                 why: format!(
                     "the patterns of all policies together would read the worst prompt {} times, more than {}; this one \
                      takes part with {}. Give it a longer literal that every match holds, bound its repetitions, or use \
                      keywords",
-                    walked / PROBE_BYTES,
+                    total / PROBE_BYTES,
                     WALK_BYTES_MAX / PROBE_BYTES,
                     share.div_ceil(PROBE_BYTES),
                 ),
             }),
             _ => Ok(()),
         }
+    }
+
+    /// How many bytes each pattern walks in the worst prompt of [`PROBE_BYTES`], by a model without a clock, so that the
+    /// same set is always judged the same: patterns that ask for nothing, for digits, or that reach without bound read
+    /// all of it; the prompt is then filled with the literals that make bounded patterns read most.
+    fn worst_walk(&self) -> Vec<usize> {
+        let mut walked = vec![0; self.slots.len()];
+        let mut windows: BTreeMap<&[u8], Vec<(usize, usize)>> = BTreeMap::new();
+        for (index, (slot, walked)) in self.slots.iter().zip(&mut walked).enumerate() {
+            match (&slot.pattern.need, slot.pattern.reach) {
+                (Need::Atoms(atoms), Some(reach)) => {
+                    for atom in atoms {
+                        let window = reach.saturating_mul(2).saturating_add(atom.len()).min(PROBE_BYTES);
+                        windows.entry(atom).or_default().push((index, window));
+                    }
+                }
+                (Need::Atoms(_) | Need::Digits(_), _) => *walked = PROBE_BYTES,
+                // Read in full even for the most harmless prompt, so it counts four times.
+                (Need::Nothing, _) => *walked = 4 * PROBE_BYTES,
+            }
+        }
+        let mut dear: Vec<_> = windows.into_iter().collect();
+        dear.sort_by_cached_key(|(atom, users)| {
+            std::cmp::Reverse(users.iter().map(|(_, window)| window).sum::<usize>() * PROBE_BYTES / atom.len().max(1))
+        });
+        let mut room = PROBE_BYTES;
+        for (atom, users) in dear {
+            let smallest = users.iter().map(|(_, window)| *window).min().unwrap_or(PROBE_BYTES);
+            let times = PROBE_BYTES.div_ceil(smallest.max(1)).min(room.div_ceil(atom.len().max(1)));
+            room = room.saturating_sub(times * atom.len());
+            for (index, window) in users {
+                if let Some(walked) = walked.get_mut(index) {
+                    *walked = walked.saturating_add(times * window).min(PROBE_BYTES);
+                }
+            }
+        }
+        walked
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::cel::Expression;
+use super::cel::{Expression, Patterns};
 use super::lexicon::{Gathering, Unit};
 use super::limits::{NODE_DEPTH_MAX, NODES_MAX};
 use super::{Matcher, Rate, TextMatch};
@@ -123,6 +123,8 @@ pub(super) struct Compiler<'g> {
     pub(super) gathering: &'g mut Gathering,
     /// How many rates there are so far in the set.
     pub(super) rates: &'g mut usize,
+    /// What `matches` in expressions looks for.
+    pub(super) patterns: &'g mut Patterns,
     /// The key of the nth rate of the rule at hand.
     pub(super) rate_key: &'g dyn Fn(&Rate, usize) -> Digest,
     /// Which units the rule at hand added first, by path, to lay blame.
@@ -154,8 +156,9 @@ impl Compiler<'_> {
                 look(Leaf::Text(unit, text_name(text)))
             }
             Matcher::Cel(source) => {
-                let program = Expression::compile(source).map_err(|why| Wrong { path: format!("{path}.cel"), why })?;
-                Ok((Node::Leaf(Leaf::Cel(program)), Cost::Evaluate))
+                let expression = Expression::compile(source, self.patterns);
+                let expression = expression.map_err(|why| Wrong { path: format!("{path}.cel"), why })?;
+                Ok((Node::Leaf(Leaf::Cel(expression)), Cost::Evaluate))
             }
             Matcher::TextBytesOver(bytes) => look(Leaf::TextBytesOver(*bytes)),
             Matcher::TokensOver(tokens) => look(Leaf::TokensOver(*tokens)),

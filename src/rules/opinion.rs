@@ -4,6 +4,7 @@
 //! weighed apart. Knows nothing of bytes, postures and clearances.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::coverage::{NamedGap, gaps, refusal, sayings};
@@ -13,7 +14,7 @@ use super::scan::scan;
 use super::set::{Compiled, CompiledRule, RuleSet};
 use super::{Action, ChainRef, Context, Denial, DenialCode, Disposition, Failure, Finding, Mode, Verdict};
 use crate::base::limits::FINDINGS_MAX;
-use crate::query::Query;
+use crate::query::{PartId, Query};
 
 /// What all rules say together.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, count
     for gap in gaps(query, &scan.beyond) {
         weighing.gap(&gap);
     }
-    let mut sight = Sight::new(query, context, &scan, counted);
+    let mut sight = Sight::new(set, query, context, &scan, counted);
     let mut evidence = Vec::new();
     for policy in &set.policies {
         for rule in &policy.rules {
@@ -118,8 +119,7 @@ impl<'a> Weighing<'a> {
         let first = self.opinion.findings.len();
         self.first.insert(first);
         for one in evidence.iter().take(FINDINGS_MAX) {
-            let finding = self.finding(policy, rule, verdict, one);
-            self.opinion.findings.push(finding);
+            self.opinion.findings.push(finding(self.query, policy, rule, one));
         }
         if policy.mode == Mode::Audit {
             return;
@@ -215,25 +215,6 @@ impl<'a> Weighing<'a> {
         }
     }
 
-    fn finding(&self, policy: &Compiled, rule: &CompiledRule, verdict: Verdict, evidence: &Evidence) -> Finding {
-        let at = evidence.text.as_ref().map_or_else(Vec::new, |(_, at)| at.clone());
-        let place = |index: usize| at.get(index).and_then(|(id, _)| self.query.part(*id)).map(|p| self.query.place(p.place));
-        let place = match (place(0), at.len()) {
-            (Some(first), 1) => first,
-            (Some(first), many) => format!("{first} to {}", place(many - 1).unwrap_or_default()),
-            (None, _) => evidence.measured.clone(),
-        };
-        Finding {
-            policy: Arc::clone(&policy.name),
-            rule: Arc::clone(&rule.name),
-            verdict,
-            audit_only: policy.mode == Mode::Audit,
-            matcher: Arc::clone(&evidence.matcher),
-            at,
-            place,
-        }
-    }
-
     /// Puts findings in order and cuts them to what is kept: those that alerts point at, the first of each rule, the
     /// rest; the most restrictive of each.
     fn finish(mut self) -> Opinion {
@@ -255,4 +236,24 @@ impl<'a> Weighing<'a> {
 
 fn denial(code: DenialCode, message: String, policy: &Compiled, rule: &CompiledRule) -> Denial {
     Denial { code, message, policy: Some(Arc::clone(&policy.name)), rule: Some(Arc::clone(&rule.name)) }
+}
+
+/// A finding as people and records see it.
+pub(super) fn finding(query: &Query, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence) -> Finding {
+    let at = evidence.text.as_ref().map_or_else(Vec::new, |(_, at)| at.clone());
+    let place = |piece: &(PartId, Range<usize>)| query.part(piece.0).map(|part| query.place(part.place));
+    let place = match at.as_slice() {
+        [] => evidence.measured.clone(),
+        [only] => place(only).unwrap_or_default(),
+        [first, .., last] => format!("{} to {}", place(first).unwrap_or_default(), place(last).unwrap_or_default()),
+    };
+    Finding {
+        policy: Arc::clone(&policy.name),
+        rule: Arc::clone(&rule.name),
+        verdict: verdict_of(&rule.action),
+        audit_only: policy.mode == Mode::Audit,
+        matcher: Arc::clone(&evidence.matcher),
+        at,
+        place,
+    }
 }

@@ -6,8 +6,9 @@
 //! Guarantees: a compiled pattern never matches the empty text, and probe texts do not exhaust its lazily built states.
 //! Knows nothing of rules and queries.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use aho_corasick::AhoCorasick;
 use regex_automata::hybrid::dfa::DFA;
@@ -16,14 +17,34 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, ClassSetItem};
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::atoms::{Need, need};
-use super::limits::{DFA_CACHE_BYTES_MAX, DFA_CLEARS_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PROBE_BYTES};
+use super::limits::{DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, PROBE_BYTES};
 use crate::detect::Detector;
 
+/// How many of the signs that a pattern tells apart are tried in pairs.
+const NARROW_SIGNS: usize = 5;
+/// How many inner starts of a pattern are tried.
+const INNER_PROBES_MAX: usize = 2;
 /// A failed candidate of at most this length is looked into again for another that starts later.
 const RETRY_BYTES_MAX: usize = 64;
+
+/// Whether a match that begins inside another one counts too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overlaps {
+    /// It does: one of them may lie in other parts.
+    Counted,
+    /// It does not.
+    Skipped,
+}
+
+/// Whose a pattern is: those of detectors are long and few, and tests of their own hold them to be harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Policy,
+    Ours,
+}
 
 /// A pattern ready to run.
 #[derive(Debug)]
@@ -44,13 +65,13 @@ pub(super) struct Pattern {
 
 impl Pattern {
     /// Compiles a policy's regular expression.
-    pub(super) fn of_regex(source: &str) -> Result<Self, String> {
-        Self::compile(source)
+    fn of_regex(source: &str) -> Result<Self, String> {
+        Self::compile(source, Trust::Policy)
     }
 
     /// Compiles a detector.
-    pub(super) fn of_detector(detector: &'static Detector) -> Result<Self, String> {
-        let mut pattern = Self::compile(detector.pattern)?;
+    fn of_detector(detector: &'static Detector) -> Result<Self, String> {
+        let mut pattern = Self::compile(detector.pattern, Trust::Ours)?;
         pattern.detector = Some(detector);
         if !detector.keywords.is_empty() {
             let words = AhoCorasick::builder().ascii_case_insensitive(true).build(detector.keywords);
@@ -68,8 +89,8 @@ impl Pattern {
         Ok(pattern)
     }
 
-    fn compile(source: &str) -> Result<Self, String> {
-        if source.len() > PATTERN_BYTES_MAX {
+    fn compile(source: &str, trust: Trust) -> Result<Self, String> {
+        if trust == Trust::Policy && source.len() > PATTERN_BYTES_MAX {
             return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes; a list of words belongs under `keywords`"));
         }
         let hir = parse(source)?;
@@ -80,16 +101,10 @@ impl Pattern {
         if properties.minimum_len() == Some(0) {
             return Err("matches the empty text, so it would match everywhere; require at least one character".to_owned());
         }
-        let regex = Regex::builder()
-            .configure(
-                Regex::config()
-                    .nfa_size_limit(Some(NFA_BYTES_MAX))
-                    .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
-                    .onepass_size_limit(Some(1 << 18)),
-            )
-            .build_from_hir(&hir)
-            .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())?;
-        probe(&hir)?;
+        let regex = engine(&hir, trust)?;
+        if trust == Trust::Policy {
+            probe(&hir)?;
+        }
         let secret = (0..regex.group_info().group_len(regex_automata::PatternID::ZERO))
             .find(|i| regex.group_info().to_name(regex_automata::PatternID::ZERO, *i) == Some("secret"));
         let looks = properties.look_set();
@@ -104,16 +119,21 @@ impl Pattern {
         })
     }
 
-    /// Calls `found` with each confirmed match that lies in `window` of `text`, until it says to stop.
-    pub(super) fn each(&self, text: &str, window: Range<usize>, mut found: impl FnMut(Range<usize>)) {
+    /// Calls `found` with each confirmed match that lies in `window` of `text`.
+    pub(super) fn each(&self, text: &str, window: Range<usize>, overlaps: Overlaps, mut found: impl FnMut(Range<usize>)) {
         let mut at = window.start;
         let mut captures = self.secret.map(|_| self.regex.create_captures());
         while at < window.end {
             let input = Input::new(text).span(at..window.end);
             let Some((whole, finding)) = self.next(&input, captures.as_mut()) else { return };
-            if self.confirms(text, &whole, &finding) {
-                at = whole.end;
+            let confirmed = self.confirms(text, &whole);
+            if confirmed {
                 found(finding);
+            }
+            if overlaps == Overlaps::Counted {
+                at = text.ceil_char_boundary(whole.start + 1);
+            } else if confirmed {
+                at = whole.end;
             } else if whole.len() <= RETRY_BYTES_MAX {
                 at = after_token(text, &whole);
             } else {
@@ -133,20 +153,46 @@ impl Pattern {
         Some((whole, finding))
     }
 
-    fn confirms(&self, text: &str, whole: &Range<usize>, finding: &Range<usize>) -> bool {
+    fn confirms(&self, text: &str, whole: &Range<usize>) -> bool {
         let Some(detector) = self.detector else { return true };
         let near = self.context.as_ref().is_none_or(|words| {
             let start = whole.start.saturating_sub(detector.context_bytes);
             let end = whole.end.saturating_add(detector.context_bytes).min(text.len());
             words.is_match(aho_corasick::Input::new(text).span(start..end))
         });
-        near && text.get(finding.clone()).is_some_and(|candidate| detector.confirms(candidate))
+        near && text.get(whole.clone()).is_some_and(|candidate| detector.confirms(candidate))
     }
 
     /// The name in place of a redacted match, without number.
     pub(super) fn mark(&self) -> Option<&'static str> {
         self.detector.map(|detector| detector.mark)
     }
+}
+
+/// Compiles a pattern for short names, which may match the empty text.
+pub(super) fn for_names(source: &str) -> Result<Regex, String> {
+    if source.len() > PATTERN_BYTES_MAX {
+        return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes"));
+    }
+    let hir = parse(source)?;
+    let regex = engine(&hir, Trust::Policy)?;
+    probe(&hir)?;
+    Ok(regex)
+}
+
+fn engine(hir: &Hir, trust: Trust) -> Result<Regex, String> {
+    let nfa_bytes_max = match trust {
+        Trust::Policy => NFA_BYTES_MAX,
+        Trust::Ours => DETECTOR_BYTES_MAX,
+    };
+    let config = Regex::config()
+        .nfa_size_limit(Some(nfa_bytes_max))
+        .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
+        .onepass_size_limit(Some(1 << 18));
+    Regex::builder()
+        .configure(config)
+        .build_from_hir(hir)
+        .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())
 }
 
 /// Where to look for another candidate inside a failed one: after its first run of letters or digits, or of others.
@@ -246,8 +292,20 @@ impl ast::Visitor for Spans {
     }
 }
 
-/// Reads probe texts with the lazily built automaton of the pattern; refuses it when its states are without end.
+/// Reads probe texts with the lazily built automaton of the pattern, whole and from some of its repetitions on, where a
+/// text that begins as it wants would lead it; refuses it when its states are without end.
 fn probe(hir: &Hir) -> Result<(), String> {
+    grows(hir)?;
+    if let HirKind::Concat(subs) = hir.kind() {
+        let repeats = subs.iter().enumerate().skip(1).filter(|(_, sub)| matches!(sub.kind(), HirKind::Repetition(_)));
+        for (at, _) in repeats.take(INNER_PROBES_MAX) {
+            grows(&Hir::concat(subs.get(at..).unwrap_or_default().to_vec()))?;
+        }
+    }
+    Ok(())
+}
+
+fn grows(hir: &Hir) -> Result<(), String> {
     let refused = || {
         "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous".to_owned()
     };
@@ -257,17 +315,25 @@ fn probe(hir: &Hir) -> Result<(), String> {
     let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())?;
     let mut cache = dfa.create_cache();
     for text in probe_texts(&dfa) {
+        dfa.reset_cache(&mut cache);
+        let mut half = None;
         let mut at = 0;
-        // Each match ends a search; the next begins one byte later, as a scan of a whole text would.
+        // Each match ends a search; the next begins there, as a scan of a whole text would.
         while at < text.len() {
-            let input = Input::new(&text).range(at..).anchored(Anchored::No);
+            // The first half by itself, then the second.
+            let end = if at < text.len() / 2 { text.len() / 2 } else { text.len() };
+            let input = Input::new(&text).range(at..end).anchored(Anchored::No);
             match dfa.try_search_fwd(&mut cache, &input) {
-                Ok(Some(half)) => at = half.offset().max(at + 1),
-                Ok(None) => break,
+                Ok(Some(found)) => at = found.offset().max(at + 1),
+                Ok(None) => at = input.end(),
                 Err(_) => return Err(refused()),
             }
+            if half.is_none() && at >= text.len() / 2 {
+                half = Some(cache.memory_usage());
+            }
         }
-        if cache.clear_count() > DFA_CLEARS_MAX {
+        let grown = cache.memory_usage().saturating_sub(half.unwrap_or(0));
+        if cache.clear_count() > 0 || grown > DFA_GROWTH_BYTES_MAX {
             return Err(refused());
         }
     }
@@ -289,18 +355,18 @@ fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
     }
     let digits = (0..PROBE_BYTES).map(|_| b"0123456789 -."[random.below(13) as usize]).collect();
     let classes = dfa.byte_classes();
-    let own: Vec<u8> = classes.representatives(..).filter_map(|unit| unit.as_u8()).collect();
+    let own: Vec<u8> = classes.representatives(..).filter_map(regex_automata::util::alphabet::Unit::as_u8).collect();
     let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
     let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
-        (0..2 * PROBE_BYTES)
+        (0..PROBE_BYTES)
             .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
             .collect()
     };
-    let ascii_text = own_text(&mut random, &ascii);
+    let mut texts = vec![mixed.into_bytes(), digits, own_text(&mut random, &ascii)];
     // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
-    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_alphanumeric).take(2).collect();
-    let narrow_text = own_text(&mut random, &narrow);
-    vec![mixed.into_bytes(), digits, ascii_text, narrow_text]
+    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_graphic).take(NARROW_SIGNS).collect();
+    texts.extend(narrow.windows(2).map(|pair| own_text(&mut random, pair)));
+    texts
 }
 
 /// A fixed sequence without pattern (xorshift), so that the same rule set is always judged the same.
@@ -315,5 +381,34 @@ impl Scramble {
     }
 }
 
-/// A shared pattern.
+/// A pattern shared by all rule sets that hold it.
 pub(super) type Shared = Arc<Pattern>;
+
+/// Patterns of the rule sets that are alive, so that an edit of one policy compiles what is new only.
+///
+/// INVARIANT: a memo of a pure function; it holds no pattern longer than a rule set does.
+static ALIVE: LazyLock<Mutex<BTreeMap<String, Weak<Pattern>>>> = LazyLock::new(Mutex::default);
+
+/// A policy's regular expression, compiled once while any rule set holds it.
+pub(super) fn of_regex(source: &str) -> Result<Shared, String> {
+    shared(format!("regex {source}"), || Pattern::of_regex(source))
+}
+
+/// A detector, compiled once while any rule set holds it.
+pub(super) fn of_detector(detector: &'static Detector) -> Result<Shared, String> {
+    shared(format!("detector {}", detector.name), || Pattern::of_detector(detector))
+}
+
+fn shared(key: String, compile: impl FnOnce() -> Result<Pattern, String>) -> Result<Shared, String> {
+    let alive = || ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pattern) = alive().get(&key).and_then(Weak::upgrade) {
+        return Ok(pattern);
+    }
+    let pattern = Arc::new(compile()?);
+    let mut alive = alive();
+    alive.insert(key, Arc::downgrade(&pattern));
+    if alive.len() > 2 * PATTERNS_MAX {
+        alive.retain(|_, pattern| pattern.strong_count() > 0);
+    }
+    Ok(pattern)
+}

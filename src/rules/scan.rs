@@ -6,10 +6,12 @@
 //! Guarantees: each finding names parts and bytes of their texts. Work per text is bounded by what the lexicon's budget
 //! allows. Knows nothing of rules and verdicts.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Owner, Unit};
+use super::pattern::Overlaps;
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
@@ -31,7 +33,7 @@ pub(super) struct Found {
 struct UnitFound {
     found: Vec<Found>,
     /// How many there are of each mixture of roles.
-    counts: Vec<(u8, usize)>,
+    counts: BTreeMap<u8, usize>,
 }
 
 /// What a query holds.
@@ -178,7 +180,9 @@ impl Scanner<'_, '_> {
             return;
         }
         let mut found = Vec::new();
-        slot.pattern.each(layer.text(), window, |bytes| found.push(bytes));
+        // In joined texts a match of other parts may begin inside one.
+        let overlaps = if layer.joins() { Overlaps::Counted } else { Overlaps::Skipped };
+        slot.pattern.each(layer.text(), window, overlaps, |bytes| found.push(bytes));
         for bytes in found {
             self.keep(slot.unit, layer, bytes);
         }
@@ -189,16 +193,7 @@ impl Scanner<'_, '_> {
     fn keep(&mut self, unit: Unit, layer: &Layer<'_>, bytes: Range<usize>) {
         let Some((at, roles)) = self.layers.original(layer, bytes) else { return };
         let Some(unit) = self.units.get_mut(unit.index()) else { return };
-        let count = match unit.counts.iter_mut().find(|(mixture, _)| *mixture == roles) {
-            Some((_, count)) => count,
-            None => {
-                unit.counts.push((roles, 0));
-                match unit.counts.last_mut() {
-                    Some((_, count)) => count,
-                    None => return,
-                }
-            }
-        };
+        let count = unit.counts.entry(roles).or_insert(0);
         if *count <= REDACTIONS_MAX {
             *count += 1;
             unit.found.push(Found { at, roles });

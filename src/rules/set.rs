@@ -4,8 +4,10 @@
 //! here, naming the rule, so that judging needs no limits of time.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
+use super::cel::Patterns;
 use super::lexicon::{Gathering, Lexicon, Unit};
 use super::limits::{POLICIES_MAX, RULES_MAX};
 use super::node::{Compiler, Node, Wrong};
@@ -15,14 +17,22 @@ use crate::base::Digest;
 use crate::query::RoleSet;
 
 /// All policies that apply to one workload, compiled; immutable; named by its revision.
-#[derive(Debug)]
 pub struct RuleSet {
     pub(super) revision: Digest,
     pub(super) policies: Vec<Compiled>,
     pub(super) lexicon: Lexicon,
+    /// What `matches` in expressions looks for.
+    pub(super) patterns: Patterns,
     /// How many rates the rules hold.
     pub(super) rates: usize,
     pub(super) retention: Retention,
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { revision, policies, .. } = self;
+        f.debug_struct("RuleSet").field("revision", revision).field("policies", &policies.len()).finish_non_exhaustive()
+    }
 }
 
 /// One policy, ready to judge.
@@ -74,9 +84,9 @@ impl RuleSet {
         if !failures.is_empty() {
             return Err(failures);
         }
-        let Builder { gathering, rates, origins } = builder;
+        let Builder { gathering, patterns, rates, origins } = builder;
         let lexicon = gathering.finish().map_err(|costly| vec![blame(costly.unit, costly.why, origins)])?;
-        Ok(Self { revision, policies: compiled, lexicon, rates, retention })
+        Ok(Self { revision, policies: compiled, lexicon, patterns, rates, retention })
     }
 
     /// Its name.
@@ -163,6 +173,7 @@ fn counts(policies: &[Policy]) -> Vec<BuildFailure> {
 #[derive(Default)]
 struct Builder {
     gathering: Gathering,
+    patterns: Patterns,
     rates: usize,
     /// Where each unit was asked for first, by its number.
     origins: Vec<(Unit, BuildFailure)>,
@@ -188,6 +199,7 @@ impl Builder {
         let mut compiler = Compiler {
             gathering: &mut self.gathering,
             rates: &mut self.rates,
+            patterns: &mut self.patterns,
             rate_key: &|rate, nth| rate_key(policy, &rule.name, rate, nth),
             added: &mut added,
             nodes: 0,

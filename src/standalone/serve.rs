@@ -48,7 +48,7 @@ pub struct Standalone {
 pub enum ServeFailure {
     /// The policies cannot be loaded.
     #[error("{}", .0.in_full())]
-    Policies(#[from] LoadFailure),
+    Policies(LoadFailure),
     /// The record cannot be kept.
     #[error(transparent)]
     Record(#[from] audit::OpenFailure),
@@ -95,7 +95,8 @@ impl Recorder for Trail {
 pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeFailure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let metrics = Metrics::new();
-    let watcher = Watcher::start(PolicyFolder::at(&told.policies), told.settings.workload.clone())?;
+    let watcher = Watcher::start(PolicyFolder::at(&told.policies), told.settings.workload.clone())
+        .map_err(ServeFailure::Policies)?;
     let trail = Arc::new(record(&told, &clock, &metrics)?);
     let loaded = watcher.current().load_full();
     let rulebook = Arc::new(Rulebook::default());
@@ -185,6 +186,5 @@ fn put_in_force(loaded: &Loaded, rulebook: &Rulebook, metrics: &Metrics) {
     rulebook.replace(InForce {
         rules: Arc::clone(&compilation.rule_set),
         chains: compilation.chains.clone(),
-        on_audit_unavailable: compilation.rule_set.on_audit_unavailable(),
     });
 }

@@ -11,7 +11,7 @@ use crate::sidecar::{Anonymous, ApiKeys, IdentitySettings, Jwks, JwtSettings, Ne
 use crate::standalone::KeySet;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct IdentityArguments {
     /// The issuer's JSON Web Key Set, a file or a URL; turns on signed tokens.
     #[arg(long, value_name = "FILE|URL", requires_all = ["jwt_issuer", "jwt_audience"], help_heading = "Identity")]
     jwks: Option<String>,
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     require_identity: bool,
 }
 
-impl Arguments {
+impl IdentityArguments {
     /// The settings, and where the key set is fetched from when it is a URL.
     pub(super) fn settings(&self) -> anyhow::Result<(IdentitySettings, Option<KeySet>)> {
         let (jwt, key_set) = match &self.jwks {

@@ -168,7 +168,9 @@ impl Found<'_, '_> {
             let (Some(text), Some(sources)) = (raw.get(stretch.clone()), decoded.get(stretch)) else { break };
             let Ok(text) = std::str::from_utf8(text) else { continue };
             let mut map = Map::default();
-            sources.iter().for_each(|(_, source)| map.replace(1, source.clone()));
+            for (_, source) in sources {
+                map.replace(1, source.clone());
+            }
             said += text.len();
             self.views.push(View::new(kind, text.to_owned(), map));
         }
@@ -181,13 +183,11 @@ impl Found<'_, '_> {
 fn next_run(bytes: &[u8], mut at: usize) -> Option<Range<usize>> {
     loop {
         let window = bytes.get(at..at.checked_add(RUN_BYTES_MIN)?)?;
-        match window.iter().rposition(|b| sextet(*b).is_none()) {
-            Some(stop) => at += stop + 1,
-            None => {
-                let length = bytes.get(at..)?.iter().take_while(|b| sextet(**b).is_some()).count();
-                return Some(at..at + length);
-            }
-        }
+        let Some(stop) = window.iter().rposition(|b| sextet(*b).is_none()) else {
+            let length = bytes.get(at..)?.iter().take_while(|b| sextet(**b).is_some()).count();
+            return Some(at..at + length);
+        };
+        at += stop + 1;
     }
 }
 
