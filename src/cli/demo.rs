@@ -177,7 +177,7 @@ Try:
   curl http://{gate}/v1/chat/completions -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Write to ada@example.com\"}}]}}'
   curl http://{gate}/api/chat -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Tell me about project nightingale\"}}]}}'
   countersign approvals list --data {data}
-  countersign approve ID --reason 'fine' --data {data}
+  countersign approve ID --as alice --reason 'fine' --data {data}
   countersign audit tail --data {data}
 
 Ctrl-C stops everything.",
