@@ -34,8 +34,17 @@ const FIELDS: [(&str, &[&str]); 3] = [
     (
         "query",
         &[
-            "operation", "model", "adapter", "stream", "tokensEstimate", "textBytes", "tools", "route", "choices",
-            "tokensMax", "roles",
+            "operation",
+            "model",
+            "adapter",
+            "stream",
+            "tokensEstimate",
+            "textBytes",
+            "tools",
+            "route",
+            "choices",
+            "tokensMax",
+            "roles",
         ],
     ),
     ("caller", &["user", "groups", "authenticated"]),
@@ -45,9 +54,33 @@ const FIELDS: [(&str, &[&str]); 3] = [
 const PLAIN: [&str; 1] = ["now"];
 /// Functions of the standard library that policies may call.
 const FUNCTIONS: [&str; 27] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bool", "type", "dyn",
-    "duration", "timestamp", "getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek",
-    "getHours", "getMinutes", "getSeconds", "getMilliseconds", "min", "max", NOT_STRICTLY_FALSE,
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bool",
+    "type",
+    "dyn",
+    "duration",
+    "timestamp",
+    "getFullYear",
+    "getMonth",
+    "getDayOfYear",
+    "getDayOfMonth",
+    "getDate",
+    "getDayOfWeek",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
+    "min",
+    "max",
+    NOT_STRICTLY_FALSE,
 ];
 
 /// Functions and types of the language, the same for all expressions.
@@ -80,7 +113,10 @@ impl Expression {
         }
         let mut root = ENV.parser().parse(source).map_err(|errors| {
             let first = errors.errors.first();
-            first.map_or_else(|| "is not CEL".to_owned(), |e| format!("is not CEL: {} at {}:{}", e.msg, e.pos.0, e.pos.1))
+            first.map_or_else(
+                || "is not CEL".to_owned(),
+                |e| format!("is not CEL: {} at {}:{}", e.msg, e.pos.0, e.pos.1),
+            )
         })?;
         Checker { bound: Vec::new(), patterns, in_macro: false }.check(&mut root, 0)?;
         let expression = Self { root };
@@ -104,7 +140,8 @@ impl Expression {
             texts: [("operation", "chat"), ("model", "model"), ("adapter", ""), ("route", "/v1/chat/completions")],
             ..Facts::default()
         };
-        let caller = Caller { user: Some("user".to_owned()), groups: vec!["group".to_owned()], rate_key: String::new() };
+        let caller =
+            Caller { user: Some("user".to_owned()), groups: vec!["group".to_owned()], rate_key: String::new() };
         let workload = Workload::default();
         let context = build(&facts, &caller, &workload, Timestamp::UNIX_EPOCH, patterns);
         match Value::resolve(&self.root, &context) {
@@ -196,7 +233,9 @@ impl Checker<'_> {
         let Expr::Comprehension(comprehension) = &mut node.expr else { return Ok(()) };
         self.check(&mut comprehension.iter_range, depth)?;
         if self.in_macro {
-            return Err("uses a macro inside a macro, which could take too long; use `in`, or split the rule".to_owned());
+            return Err(
+                "uses a macro inside a macro, which could take too long; use `in`, or split the rule".to_owned()
+            );
         }
         self.in_macro = true;
         let before = self.bound.len();
@@ -263,7 +302,8 @@ impl Checker<'_> {
 }
 
 fn known_function(name: &str) -> Result<(), String> {
-    let operator = name.starts_with('_') || name.starts_with('@') || [operators::LOGICAL_NOT, operators::NEGATE].contains(&name);
+    let operator =
+        name.starts_with('_') || name.starts_with('@') || [operators::LOGICAL_NOT, operators::NEGATE].contains(&name);
     if operator || FUNCTIONS.contains(&name) || name == MATCHES {
         return Ok(());
     }
@@ -348,7 +388,9 @@ fn build(
     let mut context = cel::Context::with_env(Arc::clone(&ENV));
     let mut query: HashMap<&'static str, Value> = HashMap::new();
     query.extend(facts.texts.iter().map(|(name, value)| (*name, text(value))));
-    query.extend(facts.numbers.iter().map(|(name, value)| (*name, Value::Int(i64::try_from(*value).unwrap_or(i64::MAX)))));
+    query.extend(
+        facts.numbers.iter().map(|(name, value)| (*name, Value::Int(i64::try_from(*value).unwrap_or(i64::MAX)))),
+    );
     query.insert("stream", Value::Bool(facts.stream));
     query.insert("tools", list(facts.tools.iter().map(String::as_str)));
     query.insert("roles", list(facts.roles.iter().copied()));
@@ -359,7 +401,8 @@ fn build(
         ("authenticated", Value::Bool(caller.user.is_some())),
     ]);
     context.add_variable_from_value("caller", caller);
-    let labels: HashMap<String, Value> = workload.labels.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+    let labels: HashMap<String, Value> =
+        workload.labels.iter().map(|(key, value)| (key.clone(), text(value))).collect();
     let workload: HashMap<&'static str, Value> = HashMap::from([
         ("namespace", text(&workload.namespace)),
         ("name", text(&workload.name)),

@@ -16,11 +16,14 @@ use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
-use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, ClassSetItem};
+use regex_syntax::ast::{self, AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetItem};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::atoms::{Need, need};
-use super::limits::{DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX};
+use super::limits::{
+    DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX,
+    PROBE_BYTES, SEAM_BYTES_MAX,
+};
 use crate::detect::Detector;
 
 /// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
@@ -102,7 +105,9 @@ impl Pattern {
             return Err("can never match".to_owned());
         }
         if properties.minimum_len() == Some(0) {
-            return Err("matches the empty text, so it would match everywhere; require at least one character".to_owned());
+            return Err(
+                "matches the empty text, so it would match everywhere; require at least one character".to_owned()
+            );
         }
         let regex = engine(&hir, trust)?;
         if trust == Trust::Policy {
@@ -123,7 +128,13 @@ impl Pattern {
     }
 
     /// Calls `found` with each confirmed match that lies in `window` of `text`.
-    pub(super) fn each(&self, text: &str, window: Range<usize>, overlaps: Overlaps, mut found: impl FnMut(Range<usize>)) {
+    pub(super) fn each(
+        &self,
+        text: &str,
+        window: Range<usize>,
+        overlaps: Overlaps,
+        mut found: impl FnMut(Range<usize>),
+    ) {
         let mut at = window.start;
         let mut restarts = 0;
         let mut captures = self.secret.map(|_| self.regex.create_captures());
@@ -134,7 +145,10 @@ impl Pattern {
             if confirmed {
                 found(finding);
             }
-            if overlaps == Overlaps::Counted && restarts < RESTARTS_MAX && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX) {
+            if overlaps == Overlaps::Counted
+                && restarts < RESTARTS_MAX
+                && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX)
+            {
                 restarts += 1;
                 at = text.ceil_char_boundary(whole.start + 1);
             } else if confirmed {
@@ -211,11 +225,8 @@ fn after_token(text: &str, failed: &Range<usize>) -> usize {
 /// Reads a pattern with ASCII classes and word boundaries.
 fn parse(source: &str) -> Result<Hir, String> {
     let ascii = with_ascii_classes(source)?;
-    let hir = regex_syntax::ParserBuilder::new()
-        .nest_limit(64)
-        .build()
-        .parse(&ascii)
-        .map_err(|error| describe(&error))?;
+    let hir =
+        regex_syntax::ParserBuilder::new().nest_limit(64).build().parse(&ascii).map_err(|error| describe(&error))?;
     Ok(hir)
 }
 
@@ -312,7 +323,8 @@ fn probe(hir: &Hir) -> Result<(), String> {
 
 fn grows(hir: &Hir) -> Result<(), String> {
     let refused = || {
-        "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous".to_owned()
+        "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous"
+            .to_owned()
     };
     let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES_MAX));
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| refused())?;

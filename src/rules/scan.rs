@@ -215,7 +215,8 @@ fn stands_alone(text: &str, bytes: &Range<usize>) -> bool {
     let bound = |inside: Option<char>, outside: Option<char>| inside.is_some_and(binds) && outside.is_some_and(binds);
     let (before, rest) = text.split_at_checked(bytes.start).unwrap_or_default();
     let (inside, after) = rest.split_at_checked(bytes.len()).unwrap_or_default();
-    !bound(inside.chars().next(), before.chars().next_back()) && !bound(inside.chars().next_back(), after.chars().next())
+    !bound(inside.chars().next(), before.chars().next_back())
+        && !bound(inside.chars().next_back(), after.chars().next())
 }
 
 /// Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, ideographs.
@@ -285,7 +286,8 @@ struct Segment {
 impl Buffer {
     fn of(layers: &Layers<'_>) -> Self {
         let size: usize = layers.all.iter().map(|layer| layer.text().len() + 1).sum();
-        let mut buffer = Self { bytes: Vec::with_capacity(size), segments: Vec::with_capacity(layers.all.len()), steps: Vec::new() };
+        let mut buffer =
+            Self { bytes: Vec::with_capacity(size), segments: Vec::with_capacity(layers.all.len()), steps: Vec::new() };
         for layer in &layers.all {
             let (start, first) = (buffer.bytes.len(), buffer.steps.len());
             buffer.fold_space(layer.text().as_bytes());

@@ -94,7 +94,11 @@ impl Default for World {
                 groups: vec!["research".to_owned()],
                 rate_key: "ada".to_owned(),
             },
-            workload: Workload { namespace: "models".to_owned(), name: "llama".to_owned(), labels: [("app".to_owned(), "llama".to_owned())].into() },
+            workload: Workload {
+                namespace: "models".to_owned(),
+                name: "llama".to_owned(),
+                labels: [("app".to_owned(), "llama".to_owned())].into(),
+            },
             rates: Rates::default(),
             posture: Posture::Enforce,
             now: "2026-11-23T10:00:00Z".parse().unwrap(),
@@ -453,7 +457,11 @@ fn a_gap_is_refused_unless_every_policy_that_speaks_allows_it() {
         assert_eq!(judgement.verdict, expected);
         if let Ruling::Deny(denial) = judgement.ruling {
             assert_eq!(denial.code, DenialCode::NotCovered);
-            assert!(denial.message.starts_with("`prompt` holds token ids, which cannot be judged"), "{}", denial.message);
+            assert!(
+                denial.message.starts_with("`prompt` holds token ids, which cannot be judged"),
+                "{}",
+                denial.message
+            );
         }
     }
 }
@@ -462,7 +470,10 @@ fn a_gap_is_refused_unless_every_policy_that_speaks_allows_it() {
 fn encoded_text_beyond_the_limit_is_a_gap() {
     let run = format!("{} ", "c2VjcmV0IGlzIG91dCBub3cgZXZlcnlvbmU=").repeat(300);
     let judgement = World::default().judge(&set(vec![when(words(&["other"]), deny())]), user(&run));
-    assert!(matches!(&judgement.ruling, Ruling::Deny(denial) if denial.code == DenialCode::NotCovered), "{judgement:?}");
+    assert!(
+        matches!(&judgement.ruling, Ruling::Deny(denial) if denial.code == DenialCode::NotCovered),
+        "{judgement:?}"
+    );
 }
 
 #[test]
@@ -588,7 +599,8 @@ fn redacts(rules: Vec<Rule>, text: &str, expected: &str) {
     let Ruling::Clear(clearance) = judgement.ruling else { panic!("passes") };
     assert_eq!(clearance.basis(), Basis::Redacted);
     assert_eq!(clearance.digest(), crate::base::Digest::of(clearance.body()));
-    let expected = format!(r#"{{"model":"m","messages":[{{"role":"user","content":{}}}]}}"#, serde_json::json!(expected));
+    let expected =
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":{}}}]}}"#, serde_json::json!(expected));
     assert_eq!(std::str::from_utf8(clearance.body()).unwrap(), expected);
 }
 
@@ -599,9 +611,17 @@ fn a_redaction_changes_what_matched_and_nothing_else() {
     redacts(vec![email()], "a@b.example.com, c@d.example.com, a@b.example.com", "[EMAIL_1], [EMAIL_2], [EMAIL_1]");
     redacts(vec![word()], "about Project\n X!", "about [REDACTED_1]!");
     redacts(vec![word(), email()], "project x: a@b.example.com", "[REDACTED_1]: [EMAIL_1]");
-    redacts(vec![when(words(&["ab cd"]), Action::Redact), when(words(&["cd ef"]), Action::Redact)], "ab cd ef", "[REDACTED_1]");
+    redacts(
+        vec![when(words(&["ab cd"]), Action::Redact), when(words(&["cd ef"]), Action::Redact)],
+        "ab cd ef",
+        "[REDACTED_1]",
+    );
     redacts(vec![word()], "\u{201c}ｐroject\u{200b} x\u{201d} é", "\u{201c}[REDACTED_1]\u{201d} é");
-    redacts(vec![when(regex(r"\bsk-[a-z]+"), Action::Redact)], "sk-abc \"q\" sk-abc", "[REDACTED_1] \"q\" [REDACTED_1]");
+    redacts(
+        vec![when(regex(r"\bsk-[a-z]+"), Action::Redact)],
+        "sk-abc \"q\" sk-abc",
+        "[REDACTED_1] \"q\" [REDACTED_1]",
+    );
 }
 
 #[test]

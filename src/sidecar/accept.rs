@@ -125,9 +125,9 @@ impl Gate {
             identity::allowed(uri)?;
         }
         let unruled = match settings.posture {
-            Posture::Observe => {
-                RuleSet::build(Vec::new()).ok().map(|rules| Arc::new(InForce { rules: Arc::new(rules), chains: BTreeMap::new() }))
-            }
+            Posture::Observe => RuleSet::build(Vec::new())
+                .ok()
+                .map(|rules| Arc::new(InForce { rules: Arc::new(rules), chains: BTreeMap::new() })),
             Posture::Enforce => None,
         };
         let shared = Shared {
@@ -148,10 +148,7 @@ impl Gate {
     pub fn bind(&self) -> Result<Listeners, GateFailure> {
         let settings = &self.shared.settings;
         let listen = |address| listen(address).map_err(|source| GateFailure::Listen { address, source });
-        Ok(Listeners {
-            queries: listen(settings.listen)?,
-            health: settings.health_listen.map(listen).transpose()?,
-        })
+        Ok(Listeners { queries: listen(settings.listen)?, health: settings.health_listen.map(listen).transpose()? })
     }
 
     /// Serves until `shutdown` is ready; then stops accepting, gives held queries their retry answer, lets answers under
