@@ -17,11 +17,13 @@
 mod builder;
 mod canonical;
 mod coverage;
+mod operation;
 mod part;
 mod path;
 
 pub use builder::Builder;
-pub use canonical::{Operation, Query};
+pub use canonical::Query;
 pub use coverage::{Gap, GapKind};
+pub use operation::Operation;
 pub use part::{Origin, Part, PartId, PartKind, Piece, Role, RoleSet, Span};
 pub use path::Place;
