@@ -60,7 +60,7 @@ mod writer;
 
 pub use chain::{Head, HeadParse};
 pub use entry::{AnswerEnd, Caller, Event, FindingRecord, GapRecord, Outcome, QueryCompleted, QueryJudged};
-pub use log::{Log, OpenFailure, Opened, Options};
+pub use log::{Log, OpenFailure, Opened, Options, in_use};
 pub use read::{Entry, ReadFailure};
 pub use sync::{Durability, SYNC_EVERY};
 pub use verify::{Fault, FaultKind, Report, verify, verify_parts};

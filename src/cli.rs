@@ -7,9 +7,20 @@
 //!
 //! Knows nothing of how the rooms below do their work.
 
+mod approvals;
+mod audit;
 mod console;
+mod coverage;
+mod data_dir;
+mod decide;
+mod demo;
+mod demo_model;
+mod desk;
+mod explain;
+mod gate;
 mod lint;
 mod policies;
+mod printable;
 mod test;
 mod trial;
 
@@ -18,6 +29,8 @@ pub use console::{Console, Exit, Output};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::approvals::Decision;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -44,6 +57,17 @@ enum Colour {
 /// Every verb, in alphabetical order.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Approvals(approvals::Arguments),
+    /// Approve held queries.
+    Approve(decide::Arguments),
+    Audit(audit::Arguments),
+    Coverage(coverage::Arguments),
+    Demo(demo::Arguments),
+    DemoModel(demo_model::Arguments),
+    /// Deny held queries.
+    Deny(decide::Arguments),
+    Explain(explain::Arguments),
+    Gate(gate::Arguments),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -51,6 +75,15 @@ enum Verb {
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
+            Self::Approvals(arguments) => approvals::run(&arguments, console),
+            Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
+            Self::Audit(arguments) => audit::run(&arguments, console),
+            Self::Coverage(arguments) => coverage::run(&arguments, console),
+            Self::Demo(arguments) => demo::run(&arguments, console),
+            Self::DemoModel(arguments) => demo_model::run(&arguments, console),
+            Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
+            Self::Explain(arguments) => explain::run(&arguments, console),
+            Self::Gate(arguments) => gate::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
@@ -69,5 +102,18 @@ impl Cli {
         let mut console = Console::standard();
         let exit = self.verb.run(&mut console).unwrap_or_else(|error| console.complain(&error));
         exit.into()
+    }
+}
+
+/// Ready when the process is asked to stop, by Ctrl-C or by a supervisor.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // Without handlers the signals end the process at once, which is what they are for.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }

@@ -62,4 +62,6 @@ pub use set::{BuildFailure, RuleSet};
 pub use view::{DecodeBudget, View, ViewKind, decoded, folded, foldings};
 
 #[cfg(test)]
+mod detector_tests;
+#[cfg(test)]
 mod tests;

@@ -56,7 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["rules"]),
     ("regex_automata", &["rules", "detect"]),
     ("regex_syntax", &["rules", "detect"]),
-    ("unicode_normalization", &["rules"]),
+    ("unicode_normalization", &["rules", "approvals"]),
     ("unicode_security", &["rules", "approvals"]),
     ("serde_saphyr", &["compile", "standalone", "cli"]),
     ("jsonwebtoken", &["sidecar"]),

@@ -2,6 +2,8 @@
 //!
 //! Takes every fixture of every format under `tests/corpus/accept/<format>/`; a new format is a new folder.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;

@@ -106,6 +106,9 @@ const ALL: &[Format] = &[
     Format::LlamacppTokenize,
     Format::LlamacppTemplate,
     Format::TgiGenerate,
+    Format::TgiChat,
+    Format::TgiCompletions,
+    Format::TgiInvocations,
     Format::TgiTokenize,
     Format::SglangGenerate,
     Format::SglangEncode,
@@ -180,7 +183,8 @@ vllm-score/full documents[1] Document Text
 vllm-rerank/full documents[0].title Document Text
 vllm-rerank/sglang instruct System Text
 vllm-tokenize/chat tools[0].function.description ToolDefinition Text
-invocations/tgi inputs User Text
+tgi-invocations/generate inputs User Text
+tgi-chat/tools tool_prompt Template Text
 ";
 
 #[test]

@@ -140,13 +140,8 @@ pub struct Track {
 
 impl Track {
     fn open(chain: &Chain, ask: &Ask) -> Self {
-        let mut track = Self {
-            stage: 0,
-            stage_since: ask.opened_at,
-            escalated_at: None,
-            satisfied_at: None,
-            votes: Vec::new(),
-        };
+        let mut track =
+            Self { stage: 0, stage_since: ask.opened_at, escalated_at: None, satisfied_at: None, votes: Vec::new() };
         track.enter(0, chain, ask, ask.opened_at);
         track
     }

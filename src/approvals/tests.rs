@@ -13,7 +13,7 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
-fn name(name: &str) -> PolicyRef {
+pub(super) fn name(name: &str) -> PolicyRef {
     PolicyRef { namespace: Some("models".to_owned()), name: name.to_owned() }
 }
 
@@ -39,11 +39,11 @@ fn chain(label: &str, stages: Vec<Stage>) -> Chain {
     Chain { name: name(label), expires_after: Duration::from_mins(10), separation_of_duties: true, stages }
 }
 
-fn legal() -> Chain {
+pub(super) fn legal() -> Chain {
     chain("legal", vec![stage("counsel", vec![group("legal"), user("alice")], 2, 1)])
 }
 
-fn ask(chains: Vec<Chain>) -> Ask {
+pub(super) fn ask(chains: Vec<Chain>) -> Ask {
     Ask {
         id: HoldId::of(at(0), [1; 10]),
         query: QueryId::of(at(0), [2; 10]),
@@ -85,8 +85,12 @@ fn denies(who: &str, groups: &[&str]) -> Event {
     says(Decision::Deny, who, groups)
 }
 
-fn claims() -> Event {
+pub(super) fn claims() -> Event {
     Event::Claimed { by: "gate".to_owned(), join: Digest::of(b"join"), digest: Digest::of(b"body") }
+}
+
+pub(super) fn approved() -> Hold {
+    live(vec![legal()], &[(1, approves("alice", &[])), (2, approves("bob", &["legal"]))]).0
 }
 
 /// Lives through events at their seconds; answers with the phase, and the words of the last refusal.
@@ -243,8 +247,12 @@ fn a_clock_set_back_wins_no_time() {
 fn a_satisfied_chain_does_not_expire_any_more() {
     let mut quick = chain("quick", vec![stage("s", vec![group("security")], 1, 1)]);
     quick.expires_after = Duration::from_secs(10);
-    let events =
-        [(5, approves("sam", &["security"])), (20, Event::Tick), (21, approves("alice", &[])), (22, approves("bob", &["legal"]))];
+    let events = [
+        (5, approves("sam", &["security"])),
+        (20, Event::Tick),
+        (21, approves("alice", &[])),
+        (22, approves("bob", &["legal"])),
+    ];
     check(vec![legal(), quick.clone()], &events, Phase::Approved, "");
     check(vec![legal(), quick], &[(10, Event::Tick)], Phase::Expired, "");
 }
@@ -375,7 +383,8 @@ fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
 fn chains() -> impl Strategy<Value = Vec<Chain>> {
     let approvers =
         prop::sample::subsequence(vec![group("legal"), group("security"), user("alice"), user("rita")], 1..=3);
-    let one = (approvers, 1_u32..4, 1_u32..3).prop_map(|(approvers, approve, deny)| stage("s", approvers, approve, deny));
+    let one =
+        (approvers, 1_u32..4, 1_u32..3).prop_map(|(approvers, approve, deny)| stage("s", approvers, approve, deny));
     let stages = prop::collection::vec(one, 1..3);
     let one = (stages, any::<bool>()).prop_map(|(stages, duties)| {
         let mut chain = chain("c", stages);

@@ -71,7 +71,7 @@ impl View {
 }
 
 fn describe(chain: &Chain) -> String {
-    let duties = if chain.separation_of_duties { ", not by the requester" } else { "" };
+    let duties = if chain.separation_of_duties { "; not the requester" } else { "" };
     let stages: Vec<String> = chain
         .stages
         .iter()

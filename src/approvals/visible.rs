@@ -75,7 +75,8 @@ fn imitation(after: &str) -> bool {
 /// The letters and digits that the text starts with, with what hides between them.
 fn word_at(text: &str) -> Option<&str> {
     let end = text.char_indices().take(WORD_CHARS_MAX).find(|(_, c)| !c.is_alphanumeric() && !is_combining_mark(*c));
-    let end = end.map_or_else(|| text.char_indices().nth(WORD_CHARS_MAX).map_or(text.len(), |(at, _)| at), |(at, _)| at);
+    let end =
+        end.map_or_else(|| text.char_indices().nth(WORD_CHARS_MAX).map_or(text.len(), |(at, _)| at), |(at, _)| at);
     text.get(..end).filter(|word| !word.is_empty())
 }
 
@@ -100,8 +101,7 @@ fn format(c: char) -> bool {
 
 /// Spaces that are not the space, and letters without ink.
 fn blank(c: char) -> bool {
-    matches!(c,
-        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}' | '\u{3000}')
+    matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}' | '\u{3000}')
 }
 
 /// Default_Ignorable_Code_Point, as far as not in [`format`].
@@ -114,7 +114,8 @@ fn ignorable(c: char) -> bool {
 /// Private use, and code points that are no characters.
 fn private_or_none(c: char) -> bool {
     let code = u32::from(c);
-    matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{f0000}'..='\u{10ffff}') || code & 0xfffe == 0xfffe
+    matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{f0000}'..='\u{10ffff}')
+        || code & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]

@@ -184,15 +184,23 @@ impl std::fmt::Debug for Log {
     }
 }
 
+const LOCK: &str = "audit.lock";
+
 /// The lock lies beside the log, because the log's own file changes with its size.
 fn lock(dir: &Path) -> Result<File, OpenFailure> {
-    let path = dir.join("audit.lock");
+    let path = dir.join(LOCK);
     let file = files::append(&path).map_err(|source| OpenFailure::Io { path: path.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenFailure::InUse { path: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenFailure::Io { path, source }),
     }
+}
+
+/// Whether a gate has the log in the folder `dir` open right now.
+#[must_use]
+pub fn in_use(dir: &Path) -> bool {
+    File::open(dir.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Where a log ends.
@@ -319,7 +327,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (first, _) = open(dir.path());
         assert!(matches!(Log::open(dir.path(), clock()), Err(OpenFailure::InUse { .. })));
+        assert!(in_use(dir.path()));
         drop(first);
+        assert!(!in_use(dir.path()));
         open(dir.path());
     }
 

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::verify::ENTRY_BYTES_MAX;
 use super::{Event, files};
+use crate::base::Digest;
 
 /// How much is read at once from the end of a file.
 const BLOCK_BYTES: u64 = 64 << 10;
@@ -54,8 +55,12 @@ pub struct Entry {
     pub seq: u64,
     /// When it was written.
     pub time: Timestamp,
+    /// The hash of the entry before.
+    pub prev: Digest,
     /// What happened, as written: a later version may know more kinds than this one.
     pub event: Box<RawValue>,
+    /// The hash of this entry.
+    pub hash: Digest,
 }
 
 impl Entry {

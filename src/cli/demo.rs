@@ -9,20 +9,24 @@ mod tour;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use children::Children;
 
+use super::{Console, Exit};
+
 /// The sample policies, as they lie in `config/samples`.
 const SAMPLES: &[(&str, &str)] = &[
-    ("policies.yaml", include_str!("../../config/samples/policies.yaml")),
-    ("chains.yaml", include_str!("../../config/samples/chains.yaml")),
+    ("credentials.yaml", include_str!("../../config/samples/credentials.yaml")),
+    ("limits.yaml", include_str!("../../config/samples/limits.yaml")),
+    ("personal-data.yaml", include_str!("../../config/samples/personal-data.yaml")),
+    ("prompt-injection.yaml", include_str!("../../config/samples/prompt-injection.yaml")),
+    ("sign-off.yaml", include_str!("../../config/samples/sign-off.yaml")),
 ];
 
 /// Start a small model, the gate in front of it, and play a tour of what it does.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Arguments {
     /// Put the gate in front of this server instead of the demonstration model (no tour then).
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
@@ -64,7 +68,7 @@ struct Addresses {
 }
 
 /// Runs until it is interrupted or the tour has ended.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Arguments, _console: &mut Console) -> anyhow::Result<Exit> {
     if args.upstream.is_some() && args.tour == Tour::Only {
         bail!("the tour needs the demonstration model: leave out --upstream or --tour only");
     }
@@ -72,30 +76,30 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(demonstrate(args))
 }
 
-async fn demonstrate(args: &Args) -> anyhow::Result<ExitCode> {
+async fn demonstrate(args: &Arguments) -> anyhow::Result<Exit> {
     let addresses = addresses(args)?;
     let policies = write_samples(&args.data)?;
     let mut children = Children::default();
     let outcome = tokio::select! {
         outcome = play(args, &addresses, &policies, &mut children) => outcome,
-        () = super::interrupted() => Ok(ExitCode::SUCCESS),
+        () = super::interrupted() => Ok(Exit::Done),
     };
     children.stop().await?;
     outcome
 }
 
 async fn play(
-    args: &Args,
+    args: &Arguments,
     addresses: &Addresses,
     policies: &Path,
     children: &mut Children,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Exit> {
     start(args, addresses, policies, children).await?;
     let tour = if args.upstream.is_some() { Tour::Off } else { args.tour };
     if tour != Tour::Off {
         let passed = tour::play(addresses, &args.data).await?;
         if tour == Tour::Only {
-            return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(if passed { Exit::Done } else { Exit::Findings });
         }
     }
     invite(args, addresses, policies);
@@ -103,7 +107,7 @@ async fn play(
 }
 
 async fn start(
-    args: &Args,
+    args: &Arguments,
     addresses: &Addresses,
     policies: &Path,
     children: &mut Children,
@@ -132,7 +136,7 @@ async fn start(
     client::wait_until_ready(children, &format!("http://{}/readyz", addresses.admin)).await
 }
 
-fn addresses(args: &Args) -> anyhow::Result<Addresses> {
+fn addresses(args: &Arguments) -> anyhow::Result<Addresses> {
     let gate = free(args.listen, "--listen")?;
     let admin = free(args.admin_listen, "--admin-listen")?;
     let model = if args.upstream.is_some() { args.model_listen } else { free(args.model_listen, "--model-listen")? };
@@ -150,6 +154,9 @@ fn free(wanted: SocketAddr, flag: &str) -> anyhow::Result<SocketAddr> {
 /// Writes the sample policies afresh, so that a demonstration always starts from the same ones.
 fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
     let dir = data.join("policies");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
+    }
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     for (name, text) in SAMPLES {
         let path = dir.join(name);
@@ -158,7 +165,7 @@ fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-fn invite(args: &Args, addresses: &Addresses, policies: &Path) {
+fn invite(args: &Arguments, addresses: &Addresses, policies: &Path) {
     let (gate, admin, data) = (addresses.gate, addresses.admin, args.data.display());
     println!(
         "\nThe gate listens on http://{gate}, in front of {upstream}.
@@ -170,7 +177,7 @@ Try:
   curl http://{gate}/v1/chat/completions -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Write to ada@example.com\"}}]}}'
   curl http://{gate}/api/chat -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Tell me about project nightingale\"}}]}}'
   countersign approvals list --data {data}
-  countersign approve ID --reason 'fine' --data {data}
+  countersign approve ID --as alice --reason 'fine' --data {data}
   countersign audit tail --data {data}
 
 Ctrl-C stops everything.",

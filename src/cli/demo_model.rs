@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,29 +17,31 @@ use bytes::Bytes;
 use http_body_util::channel::Channel;
 use serde_json::{Value, json};
 
+use super::{Console, Exit};
+
 /// The model's name.
-pub const MODEL: &str = "demo";
+const MODEL: &str = "demo";
 /// How long the model "thinks" between two words of a stream, so that streaming can be seen.
 const WORD_PAUSE: Duration = Duration::from_millis(40);
 
 /// A small OpenAI- and Ollama-compatible model that answers with what it received.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Arguments {
     /// Where to listen.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
 }
 
 /// Runs until it is interrupted.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Arguments, console: &mut Console) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen)
             .await
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", args.listen))?;
-        println!("demo-model: listening on http://{}", listener.local_addr()?);
+        console.note(format!("countersign demo-model: listening on http://{}", listener.local_addr()?))?;
         axum::serve(listener, routes()).with_graceful_shutdown(super::interrupted()).await?;
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     })
 }
 

@@ -17,7 +17,7 @@ use crate::audit::Durability;
 use crate::rules::{Posture, Workload};
 use crate::sidecar::GateSettings;
 use crate::standalone::{self, Standalone, alerts};
-use crate::telemetry::{LogFormat, init as start_logs};
+use crate::telemetry::logs::{self, LogFormat};
 use crate::wire::Server;
 
 /// Judge every query in front of a model server.
@@ -49,14 +49,14 @@ pub(super) struct Arguments {
     #[command(flatten)]
     workload: WorkloadArguments,
     #[command(flatten)]
-    identity: identity::Arguments,
+    identity: identity::IdentityArguments,
     #[command(flatten)]
-    limits: limits::Arguments,
+    limits: limits::LimitArguments,
     /// A file that says where alerts are sent; without it they are logged only.
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
     /// Whether an audit entry must be on disk, or in the operating system's hands, before a query goes on.
-    #[arg(long, value_enum, default_value = "written")]
+    #[arg(long, value_enum, default_value = "buffered")]
     audit: AuditDurability,
     /// How log lines look.
     #[arg(long, value_enum, default_value = "text")]
@@ -100,7 +100,7 @@ enum PostureName {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum AuditDurability {
     /// In the operating system's hands: survives the end of this program.
-    Written,
+    Buffered,
     /// On disk: survives a loss of power, at the price of its latency.
     Synced,
 }
@@ -122,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Resul
         LogFormatName::Text => LogFormat::Text,
         LogFormatName::Json => LogFormat::Json,
     };
-    start_logs(format, &arguments.log_level)?;
+    logs::init(format, &arguments.log_level)?;
     // One thread serves queries: handing a query from thread to thread costs more than judging it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -150,18 +150,17 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
     settings.models.clone_from(&arguments.models);
     settings.workload = arguments.workload.workload();
     arguments.limits.apply(&mut settings);
-    let (identity, key_set) = arguments.identity.settings()?;
-    settings.identity = identity;
+    settings.identity = arguments.identity.settings()?;
     let alerts = match &arguments.alerts {
         Some(path) => alerts::Settings::load(path).with_context(|| format!("alerts cannot be sent as `{}` says", path.display()))?,
         None => alerts::Settings::default(),
     };
     let durability = match arguments.audit {
-        AuditDurability::Written => Durability::Written,
+        AuditDurability::Buffered => Durability::Buffered,
         AuditDurability::Synced => Durability::Synced,
     };
     let data = arguments.data.path()?;
-    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability, key_set })
+    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability })
 }
 
 /// The server that an upstream says it is; the narrowest table of routes when it says nothing known.

@@ -1,6 +1,7 @@
 //! Documents -> what a gate loads: every object is checked, those that apply are built into one rule set.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::action::Scope;
 use super::limits::DIAGNOSTICS_MAX;
@@ -20,13 +21,24 @@ const NAMESPACE_DEFAULT: &str = "default";
 #[derive(Debug)]
 pub struct Compilation {
     /// The policies that apply.
-    pub rule_set: RuleSet,
+    pub rule_set: Arc<RuleSet>,
     /// Every chain there is.
     pub chains: BTreeMap<ChainRef, Chain>,
     /// What is surely not meant, but can be loaded.
     pub warnings: Vec<Diagnostic>,
     /// How many policies apply.
     pub policies: usize,
+    trails: BTreeMap<PolicyRef, Trail>,
+}
+
+impl Compilation {
+    /// The field as people wrote it, `spec.rules[2].match.regex[1]`, behind a path that the engine names,
+    /// `rules[2].match.anyOf[1].regex`.
+    #[must_use]
+    pub fn written(&self, policy: &PolicyRef, path: &str) -> String {
+        let written = self.trails.get(policy).and_then(|trail| trail.find(path));
+        written.map_or_else(|| format!("spec.{path}"), |written| written.field.as_str().to_owned())
+    }
 }
 
 /// Compiles what applies to one workload. Every object is checked, also those that do not apply.
@@ -51,7 +63,10 @@ fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilat
         prepared.into_iter().filter(|p| p.applies).map(|p| (p.strict, p.origin)).unzip();
     let count = applying.len();
     match RuleSet::build(applying) {
-        Ok(rule_set) => Ok(Compilation { rule_set, chains, warnings: found, policies: count }),
+        Ok(rule_set) => {
+            let trails = origins.into_iter().map(|origin| (origin.name, origin.trail)).collect();
+            Ok(Compilation { rule_set: Arc::new(rule_set), chains, warnings: found, policies: count, trails })
+        }
         Err(failures) => {
             found.extend(failures.into_iter().map(|failure| explain(failure, &origins)));
             Err(worst_first(found))
@@ -83,16 +98,18 @@ struct Origin<'a> {
 
 fn explain(failure: BuildFailure, origins: &[Origin<'_>]) -> Diagnostic {
     let origin = origins.iter().find(|o| o.name == failure.policy);
-    let path = origin.and_then(|o| o.trail.field(&failure.path)).map_or_else(
-        || format!("spec.{}", failure.path.trim_start_matches("spec.")),
-        |field| field.as_str().to_owned(),
-    );
+    let written = origin.and_then(|o| o.trail.find(&failure.path));
+    let path = written.map_or_else(|| format!("spec.{}", failure.path), |w| w.field.as_str().to_owned());
+    let message = match written.and_then(|w| w.detector) {
+        Some(detector) => format!("detector `{detector}`: {}", failure.why),
+        None => failure.why,
+    };
     Diagnostic {
         severity: Severity::Error,
         object: Some(origin.map_or_else(|| failure.policy.to_string(), |o| o.title.clone())),
         at: origin.and_then(|o| o.document.locate(&path)),
         path,
-        message: failure.why,
+        message,
         help: None,
     }
 }

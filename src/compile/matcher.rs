@@ -1,7 +1,7 @@
 //! Conditions -> strict matchers. Keeps which field each matcher came from, so that what only building finds out can be
 //! shown at that field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::{CEL_BYTES_MAX, COUNT_MAX, MATCH_DEPTH_MAX, RATE_WINDOW_MAX, RATE_WINDOW_MIN};
 use super::path::FieldPath;
@@ -14,15 +14,28 @@ use crate::rules::{CelExpr, Matcher, Rate, RateUnit, TextMatch};
 
 /// Where matchers came from: the path of the strict matcher from `spec`, and the field as it was written.
 #[derive(Debug, Default)]
-pub(super) struct Trail(BTreeMap<String, FieldPath>);
+pub(super) struct Trail(BTreeMap<String, Written>);
+
+/// What people wrote for a strict matcher.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// The field.
+    pub(super) field: FieldPath,
+    /// Which detector, when the field names a group of them.
+    pub(super) detector: Option<&'static str>,
+}
 
 impl Trail {
     fn mark(&mut self, strict: &FieldPath, loose: &FieldPath) {
-        self.0.insert(strict.as_str().to_owned(), loose.clone());
+        self.mark_detector(strict, loose, None);
     }
 
-    /// The field behind a strict path: the nearest matcher around it.
-    pub(super) fn field(&self, strict: &str) -> Option<&FieldPath> {
+    fn mark_detector(&mut self, strict: &FieldPath, loose: &FieldPath, detector: Option<&'static str>) {
+        self.0.insert(strict.as_str().to_owned(), Written { field: loose.clone(), detector });
+    }
+
+    /// What stands behind a strict path: the nearest matcher around it.
+    pub(super) fn find(&self, strict: &str) -> Option<&Written> {
         let mut path = strict;
         loop {
             if let Some(found) = self.0.get(path) {
@@ -154,8 +167,13 @@ impl Conditions<'_, '_> {
     /// Several texts of one field: any of them. One alone needs no list around it.
     fn any_text(&mut self, texts: Vec<(FieldPath, Option<TextMatch>)>, strict: &FieldPath) -> Option<Matcher> {
         let alone = texts.len() == 1;
-        for (i, (path, _)) in texts.iter().enumerate() {
-            self.trail.mark(&if alone { strict.clone() } else { strict.field("anyOf").index(i) }, path);
+        for (i, (path, text)) in texts.iter().enumerate() {
+            let strict = if alone { strict.clone() } else { strict.field("anyOf").index(i) };
+            let detector = match text {
+                Some(TextMatch::Detector(detector)) => Some(detector.name),
+                Some(TextMatch::Keywords { .. } | TextMatch::Regex(_)) | None => None,
+            };
+            self.trail.mark_detector(&strict, path, detector);
         }
         let texts: Option<Vec<_>> = texts.into_iter().map(|(_, text)| text.map(Matcher::Text)).collect();
         let mut texts = texts?;
@@ -220,14 +238,21 @@ fn regexes(patterns: &OneOrMany, path: &FieldPath, report: &mut Report<'_>) -> V
 fn detectors(names: &[String], path: &FieldPath, report: &mut Report<'_>) -> Vec<(FieldPath, Option<TextMatch>)> {
     bounded_list(names.len(), path, "detector", report);
     let mut texts = Vec::new();
+    let mut seen = BTreeSet::new();
     for (i, name) in names.iter().enumerate() {
         let path = path.index(i);
-        if let Some(found) = detect::by_name(name) {
-            texts.push((path, Some(TextMatch::Detector(found))));
+        if let Some(found) = detect::named(name) {
+            // A detector may be named alone and by its group; once is enough.
+            let fresh = found.into_iter().filter(|detector| seen.insert(detector.name));
+            texts.extend(fresh.map(|detector| (path.clone(), Some(TextMatch::Detector(detector)))));
             continue;
         }
-        let known: Vec<_> = detect::names().collect();
-        report.error(&path, format!("unknown detector `{name}`")).help = suggest::help(name, &known);
+        let known: Vec<_> = detect::names().chain(detect::groups().iter().map(|g| g.name)).collect();
+        let help = suggest::help(name, &known);
+        let groups: Vec<_> = detect::groups().iter().map(|group| group.name).collect();
+        report.error(&path, format!("unknown detector `{name}`")).help(
+            help.unwrap_or_else(|| format!("groups of detectors are {}", suggest::list(&groups).replace(" or ", " and "))),
+        );
         texts.push((path, None));
     }
     texts

@@ -85,7 +85,9 @@ pub(super) fn month_day(month: u64, day: u64) -> bool {
 /// The longest run of characters of tokens at the end of a candidate, quotes and closing signs left out.
 pub(super) fn last_token(candidate: &str) -> &str {
     let candidate = candidate.trim_end_matches(['"', '\'', '`', ';', ',', '&', '@', ')', ' ']);
-    let start = candidate.rfind(['"', '\'', '`', ' ', '=', ':', '>', '\t', '\n']).map_or(0, |at| at + 1);
+    // Padding belongs to the token and does not begin one.
+    let unpadded = candidate.trim_end_matches('=');
+    let start = unpadded.rfind(['"', '\'', '`', ' ', '=', ':', '>', '\t', '\n']).map_or(0, |at| at + 1);
     candidate.get(start..).unwrap_or_default()
 }
 

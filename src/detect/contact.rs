@@ -23,7 +23,7 @@ pub(super) static TABLE: &[Detector] = &[
         "A telephone number: international, or in a common national form.",
         concat!(
             r"\+[1-9][0-9]{0,2}(?:[ .\-/]?\(?[0-9]{1,5}\)?){1,7}(?-u:\b)", // +49 (30) 901820
-            r"|(?-u:\b)00[1-9][0-9]{0,2}(?:[ .\-/]\(?[0-9]{1,5}\)?){2,6}(?-u:\b)", // 0049 30 901820
+            r"|(?-u:\b)00[1-9][0-9]{0,2}(?:[ .\-/]\(?[0-9]{1,9}\)?){2,6}(?-u:\b)", // 0049 30 901820
             r"|(?:(?-u:\b)1[ .\-])?(?:\([2-9][0-9]{2}\) ?|(?-u:\b)[2-9][0-9]{2}[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}(?-u:\b)", // US, Canada
             r"|\(0[1-9][0-9]{0,4}\)(?:[ .\-/]?[0-9]{2,8}){1,4}(?-u:\b)", // (030) 901820
             r"|(?-u:\b)0[1-9][0-9]{0,4}(?:[ .\-/][0-9]{2,8}){1,4}(?-u:\b)", // 020 7946 0958, 01 23 45 67 89
@@ -96,7 +96,7 @@ fn phone(candidate: &str) -> bool {
     }
     match digits.as_slice() {
         [0, first, ..] => (9..=12).contains(&length) && domestic(candidate, *first),
-        [1, second, third, ..] if length == 11 && candidate.starts_with("1") && !north_american(&digits) => {
+        [1, second, third, ..] if length == 11 && !candidate.starts_with('(') && !north_american(&digits) => {
             china_mobile(*second, *third)
         }
         _ if candidate.starts_with('(') && length == 11 => true,
@@ -145,8 +145,9 @@ fn north_american(digits: &[u8]) -> bool {
         [1, ten @ ..] if ten.len() == 10 => ten,
         ten => ten,
     };
-    let [a, b, c, d, e, f, _, _, _, _] = ten else { return false };
-    *a >= 2 && *d >= 2 && (*b, *c) != (1, 1) && (*e, *f) != (1, 1)
+    let (Some(area), Some(exchange)) = (ten.get(..3), ten.get(3..6)) else { return false };
+    let code = |three: &[u8]| number(three) >= 200 && !three.ends_with(&[1, 1]);
+    ten.len() == 10 && code(area) && code(exchange)
 }
 
 fn ip(candidate: &str) -> bool {

@@ -5,9 +5,13 @@
 
 use std::ops::Range;
 
+use regex_automata::Input;
 use regex_automata::meta::Regex;
 
 use super::Detector;
+
+/// A failed candidate of at most this length is looked into again for another that starts later.
+const RETRY_BYTES_MAX: usize = 64;
 
 /// A confirmed match.
 #[derive(Debug, Clone)]
@@ -33,16 +37,31 @@ fn find_one(text: &str, detector: &'static Detector) -> Vec<Hit> {
         return Vec::new();
     }
     let regex = Regex::new(detector.pattern).expect("every pattern of the table compiles, says a test");
+    let mut captures = regex.create_captures();
     let mut hits = Vec::new();
-    for captures in regex.captures_iter(text) {
-        let Some(whole) = captures.get_match() else { continue };
-        let candidate = text.get(whole.range()).unwrap_or_default();
-        if in_context(text, whole.range(), detector) && detector.confirms(candidate) {
-            let range = captures.get_group_by_name("secret").map_or(whole.range(), |span| span.start..span.end);
+    let mut at = 0;
+    while at < text.len() {
+        regex.search_captures(&Input::new(text).span(at..text.len()), &mut captures);
+        let Some(whole) = captures.get_match().map(|found| found.range()) else { break };
+        let candidate = text.get(whole.clone()).unwrap_or_default();
+        if in_context(text, whole.clone(), detector) && detector.confirms(candidate) {
+            at = whole.end;
+            let range = captures.get_group_by_name("secret").map_or(whole, |span| span.start..span.end);
             hits.push(Hit { detector, range });
+        } else {
+            at = whole.start + resume(candidate);
         }
     }
     hits
+}
+
+/// How many bytes of a failed candidate are passed over: all of a long one; of a short one its first run of letters and
+/// digits, or of others, since a number before a card number must not hide it.
+fn resume(candidate: &str) -> usize {
+    let mut kinds = candidate.char_indices().map(|(i, c)| (i, c.is_alphanumeric()));
+    let Some((_, first)) = kinds.next() else { return 1 };
+    let next = kinds.find(|(_, kind)| *kind != first).map(|(i, _)| i);
+    next.filter(|_| candidate.len() <= RETRY_BYTES_MAX).unwrap_or(candidate.len())
 }
 
 /// Whether a keyword of the detector stands near enough.

@@ -84,7 +84,7 @@ pub(super) static TABLE: &[Detector] = &[
 /// A card stands alone, or with up to three digits more (its security code) when written in groups.
 fn card(candidate: &str) -> bool {
     let digits = digits(candidate);
-    let valid = |digits: &[u8]| known_card(digits) && luhn(digits) && !monotonous(digits.get(1..).unwrap_or_default());
+    let valid = |digits: &[u8]| known_card(digits) && luhn(digits) && !monotonous(digits);
     let grouped = candidate.len() > digits.len();
     valid(&digits) || (grouped && digits.len() > 16 && digits.get(..16).is_some_and(valid))
 }

@@ -18,10 +18,20 @@ use super::framing::Violation;
 use super::permit::Rest;
 use super::refusal::Refusal;
 use super::settings::Limits;
+use crate::telemetry::Metrics;
 
 /// Bytes of bodies held by the gate.
-#[derive(Debug, Default)]
-pub(super) struct InFlight(AtomicUsize);
+#[derive(Debug)]
+pub(super) struct InFlight {
+    bytes: AtomicUsize,
+    metrics: Metrics,
+}
+
+impl InFlight {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self { bytes: AtomicUsize::new(0), metrics }
+    }
+}
 
 /// A share of them, given back when dropped.
 #[derive(Debug)]
@@ -38,7 +48,8 @@ impl Reserved {
     /// Makes the share at least `bytes` large.
     pub(super) fn grow(&mut self, bytes: usize, max: usize) -> Result<(), Refusal> {
         let more = bytes.saturating_sub(self.bytes);
-        let before = self.all.0.fetch_add(more, Ordering::Relaxed);
+        let before = self.all.bytes.fetch_add(more, Ordering::Relaxed);
+        self.all.metrics.bytes_taken(more);
         self.bytes += more;
         if before.saturating_add(more) > max { Err(Refusal::Overloaded) } else { Ok(()) }
     }
@@ -46,7 +57,8 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.all.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.all.metrics.bytes_freed(self.bytes);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io::Read;
 
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use bytes::Bytes;
 
 use crate::base::limits::{BODY_BYTES_MAX, ENCODING_RATIO_MAX};
@@ -13,7 +14,7 @@ use crate::base::limits::{BODY_BYTES_MAX, ENCODING_RATIO_MAX};
 const ZSTD_WINDOW_BYTES_MAX: u64 = 8 << 20;
 /// What even a tiny body may grow to: a short text of one character passes any ratio otherwise.
 const SMALL_BYTES: usize = 64 << 10;
-/// Read buffer of the brotli decoder.
+/// What the brotli decoder writes at a time.
 const BUFFER_BYTES: usize = 8 << 10;
 
 /// An encoding that can be undone.
@@ -67,13 +68,7 @@ impl Encoding {
         let decoded = match self {
             Self::Gzip => read(flate2::bufread::GzDecoder::new(&mut rest), limit),
             Self::Deflate => read(flate2::bufread::ZlibDecoder::new(&mut rest), limit),
-            Self::Brotli => {
-                let mut decoder = brotli_decompressor::Decompressor::new(rest, BUFFER_BYTES);
-                let decoded = read(&mut decoder, limit);
-                // The decoder takes its input in buffers, so what follows the stream is counted by a second reading.
-                rest = &[];
-                decoded
-            }
+            Self::Brotli => brotli(&mut rest, limit),
             Self::Zstd => {
                 let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(&mut rest, ZSTD_WINDOW_BYTES_MAX)
                     .map_err(|_| EncodingRefusal::Broken)?;
@@ -84,8 +79,37 @@ impl Encoding {
     }
 }
 
+/// Driven by hand: the crate's reader takes its input in buffers, so what follows the stream would go unseen, and it
+/// allows the large windows (up to a gigabyte) that are no part of the content encoding.
+fn brotli(input: &mut &[u8], limit: usize) -> Result<Bytes, EncodingRefusal> {
+    let alloc = StandardAlloc::default;
+    let mut state = BrotliState::new_strict(alloc(), alloc(), alloc());
+    let mut out = Vec::new();
+    let mut piece = vec![0; BUFFER_BYTES];
+    let (mut left, mut at, mut total) = (input.len(), 0, 0);
+    loop {
+        let (mut room, mut filled) = (piece.len(), 0);
+        let result = BrotliDecompressStream(
+            &mut left, &mut at, input, &mut room, &mut filled, &mut piece, &mut total, &mut state,
+        );
+        out.extend_from_slice(piece.get(..filled).unwrap_or_default());
+        match result {
+            _ if out.len() > limit => return Err(EncodingRefusal::TooLarge),
+            BrotliResult::NeedsMoreOutput => {}
+            BrotliResult::ResultSuccess => {
+                *input = input.get(at..).unwrap_or_default();
+                return Ok(Bytes::from(out));
+            }
+            BrotliResult::NeedsMoreInput | BrotliResult::ResultFailure => return Err(EncodingRefusal::Broken),
+        }
+    }
+}
+
 fn read(decoder: impl Read, limit: usize) -> Result<Bytes, EncodingRefusal> {
     let mut out = Vec::new();
     decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(|_| EncodingRefusal::Broken)?;
     if out.len() > limit { Err(EncodingRefusal::TooLarge) } else { Ok(Bytes::from(out)) }
 }
+
+#[cfg(test)]
+mod tests;

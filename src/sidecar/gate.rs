@@ -38,9 +38,9 @@ pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Inc
             visit.forward(outcome, Permit::from(clearance), None).await
         }
         Ok(Ruling::Hold(held)) => hold::hold(visit, *held).await,
-        Ok(Ruling::Deny(denial)) => visit.refuse(Refusal::Denied(denial)),
+        Ok(Ruling::Deny(denial)) => visit.refuse(&Refusal::Denied(denial)),
         Err(refusal) if visit.posture() == Posture::Observe => visit.observe(refusal, source).await,
-        Err(refusal) => visit.refuse(refusal),
+        Err(refusal) => visit.refuse(&refusal),
     }
 }
 
@@ -103,7 +103,6 @@ fn pass(visit: &Visit, body: Bytes) -> Result<Ruling, Refusal> {
 /// What the rules say.
 fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refusal> {
     let start = visit.monotonic();
-    let in_force = visit.in_force.clone().ok_or(Refusal::NotReady)?;
     let query = wire::decode(format, body).map_err(|error| {
         let form = read::is_form(&visit.head.headers);
         if form { Refusal::ContentType("form bodies cannot be judged") } else { Refusal::Unreadable(error) }
@@ -111,8 +110,17 @@ fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refus
     visit.body_kind = BodyKind::Json;
     visit.format = Some(format);
     visit.entry.model.clone_from(&query.model);
-    let operation = query.operation;
     offered(visit, &query)?;
+    let ruling = judge_query(visit, query);
+    visit.timed(start);
+    ruling
+}
+
+/// What the rules in force say of a query that was read.
+pub(super) fn judge_query(visit: &mut Visit, query: Query) -> Result<Ruling, Refusal> {
+    let in_force = visit.in_force.clone().ok_or(Refusal::NotReady)?;
+    let format = visit.format.ok_or(Refusal::NotReady)?;
+    let operation = query.operation;
     let settings = &visit.shared.settings;
     let context = Context {
         format,
@@ -126,7 +134,6 @@ fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refus
         rates: &visit.shared.rates,
     };
     let judgement = rules::judge(&in_force.rules, query, &context);
-    visit.timed(start);
     visit.judged(&judgement);
     count(visit, &judgement, operation);
     alert(visit, &judgement);

@@ -54,12 +54,11 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
     let (status, text) = match request.uri().path() {
         _ if !reads => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
         "/metrics" => return metrics(shared),
-        "/livez" => (StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if shared.drain.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned()),
         "/readyz" if shared.ports.rulebook.current().is_none() => {
             (StatusCode::SERVICE_UNAVAILABLE, "no rule set\n".to_owned())
         }
-        "/readyz" => (StatusCode::OK, "ok\n".to_owned()),
+        "/livez" | "/readyz" => (StatusCode::OK, "ok\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));

@@ -18,15 +18,17 @@ use http::Response;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::gate::judge_query;
 use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::ports::HoldFailure;
 use super::refusal::{APPROVAL_ID, Refusal};
 use super::visit::Visit;
-use crate::approvals::{Ask, Chain, Phase, Reason, Requester};
+use crate::approvals::{Ask, Chain, Phase, Reason, Release, Requester};
 use crate::audit::Outcome;
 use crate::base::{Digest, Hasher, HoldId};
-use crate::rules::{Held, Verdict};
+use crate::rules::{Held, Ruling, Verdict};
+use crate::telemetry::Metrics;
 
 pub(super) use shape::Framing;
 pub(super) use stream::HeldStream;
@@ -41,7 +43,29 @@ pub(super) struct Waiting {
     id: HoldId,
     join: Digest,
     since: Instant,
-    _slot: OwnedSemaphorePermit,
+    slot: Slot,
+}
+
+/// A place among those who wait; counts them.
+struct Slot {
+    metrics: Metrics,
+    ended: Phase,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slot {
+    fn taken(visit: &Visit) -> Result<Self, Refusal> {
+        let permit = Arc::clone(&visit.shared.waiting).try_acquire_owned().map_err(|_| Refusal::TooManyHeld)?;
+        let metrics = visit.shared.ports.metrics.clone();
+        metrics.hold_opened();
+        Ok(Self { metrics, ended: Phase::Cancelled, _permit: permit })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.metrics.hold_settled(self.ended);
+    }
 }
 
 /// Asks people, and answers when they have decided or when the client cannot wait longer.
@@ -50,33 +74,32 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
     let since = Instant::now();
     let (id, join, slot) = match open(&mut visit, &held).await {
         Ok(opened) => opened,
-        Err(refusal) => return visit.refuse(refusal),
+        Err(refusal) => return visit.refuse(&refusal),
     };
     visit.entry.hold = Some(id);
     if let Err(refusal) = visit.record(Outcome::Held) {
-        return visit.refuse(refusal);
+        return visit.refuse(&refusal);
     }
     visit.waiting_for = Some(id);
-    let waiting = Waiting { visit, held, id, join, since, _slot: slot };
+    let waiting = Waiting { visit, held, id, join, since, slot };
     let patience = waiting.patience(framing);
     match (waiting.settled_within(patience).await, framing) {
         (wait::Settled::Phase(phase), _) => waiting.settle(phase).await,
         (wait::Settled::Failed(failure), _) => {
             let refusal = refused(failure);
-            waiting.visit.refuse(refusal)
+            waiting.visit.refuse(&refusal)
         }
         (wait::Settled::NotYet, Some(framing)) => stream::respond(waiting, framing),
         (wait::Settled::NotYet, None) | (wait::Settled::Draining, _) => {
             let refusal = waiting.pending();
-            waiting.visit.refuse(refusal)
+            waiting.visit.refuse(&refusal)
         }
     }
 }
 
 /// Opens a hold, or joins one.
-async fn open(visit: &mut Visit, held: &Held) -> Result<(HoldId, Digest, OwnedSemaphorePermit), Refusal> {
-    let waiting = Arc::clone(&visit.shared.waiting);
-    let slot = waiting.try_acquire_owned().map_err(|_| Refusal::TooManyHeld)?;
+async fn open(visit: &mut Visit, held: &Held) -> Result<(HoldId, Digest, Slot), Refusal> {
+    let slot = Slot::taken(visit)?;
     let route = format!("{} {}", visit.entry.method, visit.entry.path);
     if let Some(id) = named_by_anonymous(visit) {
         // Knowing the id is all an anonymous caller can show; the claim checks that it is for these very bytes.
@@ -157,11 +180,13 @@ impl Waiting {
 
     /// Acts on what people decided: the release is claimed, recorded and forwarded, or the query is refused.
     async fn settle(self, phase: Phase) -> Response<Outgoing> {
-        let Self { visit, held, id, join, .. } = self;
+        let Self { mut visit, held, id, join, mut slot, .. } = self;
+        slot.ended = phase;
+        drop(slot);
         let refusal = match phase {
-            Phase::Approved => match visit.shared.ports.holds.claim(id, held, join).await {
+            Phase::Approved => match release(&mut visit, held, id, join).await {
                 Ok(release) => return visit.forward(Outcome::Released, Permit::from(release), Some(id)).await,
-                Err(failure) => refused(failure),
+                Err(refusal) => refusal,
             },
             Phase::Denied => Refusal::ApprovalDenied(id),
             Phase::Expired => Refusal::ApprovalExpired(id),
@@ -169,6 +194,26 @@ impl Waiting {
             // `Holds::settled` promises a final phase; a store that breaks it releases nothing.
             Phase::Pending => Refusal::ApprovalUnavailable,
         };
-        visit.refuse(refusal)
+        visit.refuse(&refusal)
     }
+}
+
+/// Claims what people approved. A rule set that changed while they decided has its say first: it can refuse, and a hold
+/// by other chains is another question, which this approval does not answer; a looser one changes nothing.
+async fn release(visit: &mut Visit, held: Held, id: HoldId, join: Digest) -> Result<Release, Refusal> {
+    let held = match judge_again(visit, &held)? {
+        Some(Ruling::Deny(denial)) => return Err(Refusal::Denied(denial)),
+        Some(Ruling::Hold(again)) => *again,
+        Some(Ruling::Clear(_)) | None => held,
+    };
+    visit.shared.ports.holds.claim(id, held, join).await.map_err(refused)
+}
+
+fn judge_again(visit: &mut Visit, held: &Held) -> Result<Option<Ruling>, Refusal> {
+    let current = visit.shared.ports.rulebook.current().ok_or(Refusal::NotReady)?;
+    if current.rules.revision() == held.revision() {
+        return Ok(None);
+    }
+    visit.in_force = Some(current);
+    judge_query(visit, held.query().clone()).map(Some)
 }

@@ -12,6 +12,7 @@ use super::upstream::Relay;
 use super::visit::Completion;
 
 /// The body of an answer.
+#[expect(clippy::large_enum_variant, reason = "the largest is the usual one, and a box would cost it an allocation")]
 pub(super) enum Outgoing {
     /// The gate's own words.
     Whole(Option<Bytes>),

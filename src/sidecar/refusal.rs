@@ -117,7 +117,7 @@ impl Refusal {
             Self::Framing(_) => "framing_broken",
             Self::Upgrade => "upgrade_not_supported",
             Self::Host => "host_required",
-            Self::Route(refusal) => route_code(refusal),
+            Self::Route(refusal) => route_code(*refusal),
             Self::ContentType(_) => "content_type_not_supported",
             Self::Encoding(EncodingRefusal::Unknown) => "encoding_not_supported",
             Self::Encoding(EncodingRefusal::Broken) => "encoding_broken",
@@ -161,7 +161,7 @@ impl Refusal {
             | Self::BodyNotExpected
             | Self::Unreadable(_)
             | Self::Encoding(EncodingRefusal::Broken) => StatusCode::BAD_REQUEST,
-            Self::Route(refusal) => route_status(refusal),
+            Self::Route(refusal) => route_status(*refusal),
             Self::ContentType(_) | Self::Encoding(EncodingRefusal::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Encoding(EncodingRefusal::TooLarge) | Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -190,7 +190,7 @@ impl Refusal {
             Self::Framing(violation) => format!("broken HTTP framing: {violation}"),
             Self::Upgrade => "upgrades (WebSocket, h2c) are not supported: their queries cannot be judged".to_owned(),
             Self::Host => "exactly one `Host` is required".to_owned(),
-            Self::Route(refusal) => route_message(refusal).to_owned(),
+            Self::Route(refusal) => route_message(*refusal).to_owned(),
             Self::ContentType(why) => (*why).to_owned(),
             Self::Encoding(why) => why.to_string(),
             Self::BodyTooLarge { bytes_max } => format!("the body is larger than {bytes_max} bytes"),
@@ -207,7 +207,10 @@ impl Refusal {
             Self::Denied(denial) => denial.message.clone(),
             Self::AuditUnavailable => "the audit record cannot be written, so nothing is forwarded".to_owned(),
             Self::ApprovalPending { hold, .. } => {
-                format!("waiting for approval `{hold}`: send the same query again, it joins the same hold")
+                format!(
+                    "waiting for approval `{hold}`: send the same query again to join it (without a credential, with the \
+                     header `{APPROVAL_ID}: {hold}`)"
+                )
             }
             Self::ApprovalDenied(hold) => format!("approval `{hold}` was denied"),
             Self::ApprovalExpired(hold) => format!("nobody decided about approval `{hold}` in time"),
@@ -312,7 +315,7 @@ impl Refusal {
     /// Whether posture `Observe` lets the query through all the same. Not broken framing; not a tunnel, of which nothing
     /// could be observed; not a body that never came.
     pub(super) const fn may_be_observed(&self) -> bool {
-        !matches!(self, Self::Framing(_) | Self::Upgrade | Self::Host | Self::BodyTimeout | Self::BodyIncomplete)
+        !matches!(self, Self::Framing(_) | Self::Upgrade | Self::BodyTimeout | Self::BodyIncomplete)
     }
 
     /// What a client is told, apart from its shape.
@@ -350,7 +353,7 @@ impl Refusal {
     }
 }
 
-const fn route_code(refusal: &RouteRefusal) -> &'static str {
+const fn route_code(refusal: RouteRefusal) -> &'static str {
     match refusal {
         RouteRefusal::Unknown => "route_unknown",
         RouteRefusal::Administration => "route_administration",
@@ -362,7 +365,7 @@ const fn route_code(refusal: &RouteRefusal) -> &'static str {
     }
 }
 
-const fn route_status(refusal: &RouteRefusal) -> StatusCode {
+const fn route_status(refusal: RouteRefusal) -> StatusCode {
     match refusal {
         RouteRefusal::Unknown => StatusCode::NOT_FOUND,
         RouteRefusal::Administration | RouteRefusal::State | RouteRefusal::Protocol => StatusCode::FORBIDDEN,
@@ -371,7 +374,7 @@ const fn route_status(refusal: &RouteRefusal) -> StatusCode {
     }
 }
 
-const fn route_message(refusal: &RouteRefusal) -> &'static str {
+const fn route_message(refusal: RouteRefusal) -> &'static str {
     match refusal {
         RouteRefusal::Unknown => "this route is not one that can be judged, so it is refused",
         RouteRefusal::Administration => "administration routes are refused unless a policy allows them",

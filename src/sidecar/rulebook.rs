@@ -14,7 +14,7 @@ use crate::rules::{ChainRef, RuleSet};
 #[derive(Debug)]
 pub struct InForce {
     /// The rules.
-    pub rules: RuleSet,
+    pub rules: Arc<RuleSet>,
     /// The chains, by name.
     pub chains: BTreeMap<ChainRef, Chain>,
 }

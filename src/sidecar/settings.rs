@@ -82,8 +82,8 @@ impl UpstreamSettings {
         Self {
             uri,
             connect_timeout: Duration::from_secs(5),
-            first_byte_timeout: Duration::from_secs(600),
-            idle_timeout: Duration::from_secs(600),
+            first_byte_timeout: Duration::from_mins(10),
+            idle_timeout: Duration::from_mins(10),
             idle_connections_max: 64,
             idle_connection_age_max: Duration::from_secs(4),
         }
@@ -117,7 +117,7 @@ impl Default for Limits {
             connections_max: 4096,
             head_timeout: Duration::from_secs(30),
             body_bytes_max: BODY_BYTES_MAX,
-            body_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_mins(1),
             body_bytes_per_second_min: 8 << 10,
             body_grace: Duration::from_secs(5),
             bytes_in_flight_max: 256 << 20,
@@ -148,7 +148,7 @@ impl Default for HoldSettings {
         Self {
             grace: Duration::from_secs(2),
             slice: Duration::from_secs(50),
-            retry_after: Duration::from_secs(60),
+            retry_after: Duration::from_mins(1),
             comment_every: Duration::from_secs(10),
             delta_every: Duration::from_secs(45),
             waiting_max: 256,

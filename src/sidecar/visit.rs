@@ -58,7 +58,7 @@ impl Visit {
     pub(super) fn open(shared: &Arc<Shared>, peer: IpAddr, head: Parts) -> Self {
         let in_force = shared.ports.rulebook.current().or_else(|| shared.unruled.clone());
         let id = QueryId::fresh(shared.ports.clock.now());
-        let entry = entry::draft(id, peer, &head, in_force.as_ref().map(|in_force| &in_force.rules));
+        let entry = entry::draft(id, peer, &head, in_force.as_ref().map(|in_force| &*in_force.rules));
         Self {
             id,
             peer,
@@ -131,7 +131,7 @@ impl Visit {
             Some(in_force) if refusal.may_be_observed() => rules::observe(&in_force.rules, self.posture(), read),
             _ => None,
         };
-        let Some(clearance) = permit else { return self.refuse(refusal) };
+        let Some(clearance) = permit else { return self.refuse(&refusal) };
         self.entry.code = Some(refusal.code().to_owned());
         self.decoded = false;
         self.forward(Outcome::WouldRefuse, Permit::from(clearance).followed_by(rest), None).await
@@ -150,7 +150,7 @@ impl Visit {
     }
 
     /// Records a refusal and answers it.
-    pub(super) fn refuse(mut self, refusal: Refusal) -> Response<Outgoing> {
+    pub(super) fn refuse(mut self, refusal: &Refusal) -> Response<Outgoing> {
         self.waiting_for = None;
         self.shared.ports.metrics.denied(refusal.label());
         self.entry.code = Some(refusal.code().to_owned());
@@ -159,7 +159,7 @@ impl Visit {
             // It is refused whether or not that can be written.
             let _ = self.record(outcome);
         }
-        self.answer(&refusal)
+        self.answer(refusal)
     }
 
     fn answer(&self, refusal: &Refusal) -> Response<Outgoing> {

@@ -49,6 +49,18 @@ pub enum LoadFailure {
     },
 }
 
+impl LoadFailure {
+    /// The whole story: every problem with its file, line and caret, or the cause.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Refused { rendered } => format!("{self}\n{}", rendered.join("\n")),
+            Self::Unreadable { source, .. } => format!("{self}: {source}"),
+            Self::TooMany { .. } => self.to_string(),
+        }
+    }
+}
+
 /// Policies in force.
 #[derive(Debug)]
 pub struct Loaded {

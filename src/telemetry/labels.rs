@@ -86,6 +86,7 @@ labels! {
         LlamacppCompletion => "llamacpp-completion", LlamacppInfill => "llamacpp-infill",
         LlamacppEmbedding => "llamacpp-embedding", LlamacppTokenize => "llamacpp-tokenize",
         LlamacppTemplate => "llamacpp-template", TgiGenerate => "tgi-generate", TgiTokenize => "tgi-tokenize",
+        TgiChat => "tgi-chat", TgiCompletions => "tgi-completions", TgiInvocations => "tgi-invocations",
         SglangGenerate => "sglang-generate", SglangEncode => "sglang-encode", KserveInfer => "kserve-infer",
         KservePredict => "kserve-predict", TritonGenerate => "triton-generate", VllmPooling => "vllm-pooling",
         VllmScore => "vllm-score", VllmRerank => "vllm-rerank", VllmTokenize => "vllm-tokenize",

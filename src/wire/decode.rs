@@ -33,17 +33,23 @@ enum Reading {
     ByKey(&'static [(&'static str, &'static Description)]),
 }
 
-/// What `POST /invocations` may carry, by the keys that only one of the formats has. A server that takes several tries
+/// What `POST /invocations` of vLLM may carry, by the keys that only one of the formats has. A server that takes several tries
 /// one after the other and overlooks keys it does not know, so a body of two formats is nobody's.
 static INVOCATIONS: &[(&str, &Description)] = &[
     ("messages", &format::openai_chat::DESCRIPTION),
     ("prompt", &format::openai_completions::DESCRIPTION),
     ("input", &format::openai_embeddings::DESCRIPTION),
-    ("inputs", &format::tgi_generate::DESCRIPTION),
     ("query", &format::vllm_rerank::DESCRIPTION),
     ("queries", &format::vllm_score::DESCRIPTION),
     ("text_1", &format::vllm_score::DESCRIPTION),
     ("data_1", &format::vllm_score::DESCRIPTION),
+];
+
+/// What `POST /invocations` of TGI may carry.
+static TGI_INVOCATIONS: &[(&str, &Description)] = &[
+    ("inputs", &format::tgi_generate::DESCRIPTION),
+    ("messages", &format::tgi_chat::DESCRIPTION),
+    ("prompt", &format::tgi_completions::DESCRIPTION),
 ];
 
 /// The two routes of TGI that cut a prompt into tokens.
@@ -69,6 +75,8 @@ fn reading(format: Format) -> Reading {
         Format::LlamacppTokenize => &format::llamacpp_tokenize::DESCRIPTION,
         Format::LlamacppTemplate => &format::llamacpp_template::DESCRIPTION,
         Format::TgiGenerate => &format::tgi_generate::DESCRIPTION,
+        Format::TgiChat => &format::tgi_chat::DESCRIPTION,
+        Format::TgiCompletions => &format::tgi_completions::DESCRIPTION,
         Format::SglangGenerate => &format::sglang_generate::DESCRIPTION,
         Format::SglangEncode => &format::sglang_encode::DESCRIPTION,
         Format::KserveInfer => &format::kserve_infer::DESCRIPTION,
@@ -79,6 +87,7 @@ fn reading(format: Format) -> Reading {
         Format::VllmRerank => &format::vllm_rerank::DESCRIPTION,
         Format::VllmTokenize => &format::vllm_tokenize::DESCRIPTION,
         Format::VllmGenerate => &format::vllm_generate::DESCRIPTION,
+        Format::TgiInvocations => return Reading::ByKey(TGI_INVOCATIONS),
         Format::TgiTokenize => return Reading::ByKey(TGI_TOKENIZE),
         Format::Invocations => return Reading::ByKey(INVOCATIONS),
     })
@@ -214,6 +223,70 @@ mod tests {
             assert_eq!(gaps, [(kind, place.to_owned())], "{body}");
             assert!(text.is_empty() || query.parts().iter().any(|part| query.text(part) == text), "{body}");
         }
+    }
+
+    #[test]
+    fn spelled_out_defaults_are_no_gaps() {
+        let query = chat(
+            r#"{"messages":[{"role":"assistant","content":"x","refusal":null,"annotations":[],"audio":null,"tool_calls":null}],
+                "bad_words":[],"allowed_token_ids":[],"store":false,"logit_bias":null,"prompt_token_ids":[],"stop":[]}"#,
+        );
+        assert_eq!(query.gaps(), &[]);
+    }
+
+    #[test]
+    fn numbers_the_query_carries_are_read_however_they_are_spelled() {
+        for (spelled, tokens_max) in
+            [("64", Some(64)), ("6.4e1", Some(64)), ("63.5", Some(64)), ("-1", None), ("1e99", Some(u64::MAX))]
+        {
+            let query = chat(&format!("{{\"messages\":[],\"max_tokens\":{spelled},\"n\":{spelled}}}"));
+            assert_eq!((query.tokens_max, query.choices), (tokens_max, tokens_max.unwrap_or(1)), "{spelled}");
+        }
+    }
+
+    #[test]
+    fn a_second_adapter_is_a_gap() {
+        let adapters = |body: &str| chat(body).gaps().len();
+        assert_eq!(adapters(r#"{"messages":[],"lora_path":["a","a"],"adapter_id":"a"}"#), 0);
+        assert_eq!(adapters(r#"{"messages":[],"lora_path":["a","b"]}"#), 1);
+    }
+
+    #[test]
+    fn strings_that_should_hold_json_hide_nothing() {
+        let called = |arguments: &str| {
+            let arguments = serde_json::Value::from(arguments);
+            let query = chat(&format!(
+                "{{\"messages\":[{{\"role\":\"assistant\",\"tool_calls\":[{{\"function\":{{\"arguments\":{arguments}}}}}]}}]}}"
+            ));
+            query.gaps().iter().map(|gap| gap.kind).collect::<Vec<_>>()
+        };
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        for (arguments, gaps) in [
+            (String::new(), vec![]),
+            ("plain words".to_owned(), vec![]),
+            ("{\"a\":1".to_owned(), vec![]),
+            ("{\"a\":NaN}".to_owned(), vec![]),
+            ("{\"a\":NaN,\"b\":\"\\u0061\"}".to_owned(), vec![GapKind::UnknownType]),
+            ("{\"b\":\"\\u0061\",\"b\":1}".to_owned(), vec![GapKind::UnknownType]),
+            (" [\"\\ud800\"]".to_owned(), vec![GapKind::UnknownType]),
+            ("{\"code\":\"[x for x in '\\\\n']\"}".to_owned(), vec![]),
+            (format!("{}1{}", "[".repeat(65), "]".repeat(65)), vec![GapKind::Limit]),
+            (quoted(&quoted("{}")), vec![]),
+            (quoted(&quoted(&quoted("{}"))), vec![GapKind::Limit]),
+        ] {
+            assert_eq!(called(&arguments), gaps, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_nesting_fits_a_small_stack() {
+        let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(63), "]".repeat(63));
+        let nested = |inner: &str| deep(&serde_json::Value::from(inner).to_string());
+        let arguments = serde_json::Value::from(nested(&nested(&deep("1"))));
+        let body =
+            format!("{{\"messages\":[{{\"role\":\"assistant\",\"function_call\":{{\"arguments\":{arguments}}}}}]}}");
+        let read = std::thread::Builder::new().stack_size(512 << 10).spawn(move || chat(&body).parts().len());
+        assert!(read.unwrap().join().unwrap() >= 4, "every level has a part");
     }
 
     #[test]

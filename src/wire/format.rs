@@ -24,7 +24,9 @@ mod responses_tool;
 mod sampling;
 pub(in crate::wire) mod sglang_encode;
 pub(in crate::wire) mod sglang_generate;
+pub(in crate::wire) mod tgi_chat;
 pub(in crate::wire) mod tgi_chat_tokenize;
+pub(in crate::wire) mod tgi_completions;
 pub(in crate::wire) mod tgi_generate;
 pub(in crate::wire) mod tgi_tokenize;
 pub(in crate::wire) mod triton_generate;
@@ -70,6 +72,12 @@ pub enum Format {
     LlamacppTemplate,
     /// `POST /`, `/generate`, `/generate_stream` of TGI.
     TgiGenerate,
+    /// `POST /v1/chat/completions` of TGI, which reads images out of texts.
+    TgiChat,
+    /// `POST /v1/completions` of TGI, likewise.
+    TgiCompletions,
+    /// `POST /invocations` of TGI: whichever of its three formats the body is.
+    TgiInvocations,
     /// `POST /tokenize` and `/chat_tokenize` of TGI.
     TgiTokenize,
     /// `POST|PUT /generate` of SGLang.
@@ -92,6 +100,6 @@ pub enum Format {
     VllmTokenize,
     /// `POST /inference/v1/generate` of vLLM: token ids.
     VllmGenerate,
-    /// `POST /invocations`: whichever of the server's formats the body is.
+    /// `POST /invocations` of vLLM: whichever of the server's formats the body is.
     Invocations,
 }

@@ -18,6 +18,7 @@
 //! Knows nothing of any format.
 
 mod fold;
+mod markdown;
 mod nested;
 mod object;
 mod walk;
@@ -52,8 +53,6 @@ pub(in crate::wire) enum Stream {
 pub(in crate::wire) enum Shape {
     /// A string the model may read.
     Text,
-    /// A string the model may read, in which the server takes `![name](url)` for an image to fetch or decode.
-    Markdown,
     /// A string with meaning to the server: ids, tags, formats, names.
     Word,
     /// One of these strings; another one is of unknown type.
@@ -87,6 +86,9 @@ pub(in crate::wire) enum Shape {
     GapUnlessEmpty(GapKind),
     /// Known and not readable (token ids, vectors, base64): a gap. Only strings and keys deeper inside are judged.
     Opaque(GapKind),
+    /// The shape, on a server that takes `![](...)` anywhere in a text for an image: a gap there beside the part. Stands at
+    /// the root of a description.
+    Markdown(&'static Shape),
     /// Of the shape, and a gap beside.
     Both(GapKind, &'static Shape),
     /// `true` or `false`, and `true` is a gap.
@@ -204,7 +206,6 @@ impl Shape {
     fn takes(&self, kind: Kind) -> bool {
         match self {
             Self::Text
-            | Self::Markdown
             | Self::Word
             | Self::OneWordOf(_)
             | Self::Encoded
@@ -220,7 +221,7 @@ impl Shape {
             Self::Object(_) | Self::Tagged(_) | Self::Message(_) => kind == Kind::Object,
             Self::List(_) => kind == Kind::List,
             Self::OneOf(shapes) => shapes.iter().any(|shape| shape.takes(kind)),
-            Self::As(_, shape) | Self::Both(_, shape) => shape.takes(kind),
+            Self::As(_, shape) | Self::Both(_, shape) | Self::Markdown(shape) => shape.takes(kind),
             Self::Free | Self::Gap(_) | Self::GapUnlessEmpty(_) | Self::Opaque(_) => true,
         }
     }

@@ -1,10 +1,11 @@
 //! The programs of the demonstration as child processes of this one.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::process::{Child, Command};
+
+use super::super::Exit;
 
 /// How long a program may take to stop after it was asked to.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ impl Children {
     }
 
     /// Waits until one of them ends by itself, which is an error.
-    pub(super) async fn watch(&mut self) -> anyhow::Result<ExitCode> {
+    pub(super) async fn watch(&mut self) -> anyhow::Result<Exit> {
         loop {
             self.check()?;
             tokio::time::sleep(Duration::from_millis(500)).await;

@@ -6,7 +6,7 @@ use crate::compile::duration;
 use crate::sidecar::GateSettings;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct LimitArguments {
     /// Largest body, compressed or not.
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     body_bytes_max: Option<usize>,
@@ -35,7 +35,7 @@ fn waiting(text: &str) -> Result<Duration, String> {
     duration(text).map_err(|flaw| flaw.to_string())
 }
 
-impl Arguments {
+impl LimitArguments {
     pub(super) fn apply(&self, settings: &mut GateSettings) {
         fn set<T: Copy>(slot: &mut T, given: Option<T>) {
             if let Some(given) = given {

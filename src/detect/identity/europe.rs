@@ -174,8 +174,13 @@ fn uk_nhs(candidate: &str) -> bool {
 fn de_tax_id(candidate: &str) -> bool {
     let digits = digits(candidate);
     let Some(body) = digits.get(..10) else { return false };
-    let times = |digit: u8| body.iter().filter(|d| **d == digit).count();
-    let repeated: Vec<usize> = (0..10).map(times).filter(|n| *n > 1).collect();
+    let mut times = [0_u8; 10];
+    for digit in body {
+        if let Some(count) = times.get_mut(usize::from(*digit)) {
+            *count += 1;
+        }
+    }
+    let repeated: Vec<u8> = times.into_iter().filter(|n| *n > 1).collect();
     matches!(repeated.as_slice(), [2 | 3]) && mod11_10(&digits)
 }
 

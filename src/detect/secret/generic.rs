@@ -19,7 +19,7 @@ pub(in super::super) static TABLE: &[Detector] = &[
         concat!(
             r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY-----",
             r"(?:[\r\n]{1,4}(?:Proc-Type|DEK-Info|Comment): [ -~]{1,80}){0,4}",
-            r"[A-Za-z0-9+/=\r\n\t \\,]{0,15000}(?:-----END (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY-----)?"
+            r"[\t- +/-9=A-\\a-z]{0,5600}(?:-----END (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY-----)?"
         ),
         |candidate| has_key_body(candidate, 40),
     )
@@ -30,7 +30,7 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "An OpenPGP private key block.",
         concat!(
             r"-----BEGIN PGP PRIVATE KEY BLOCK-----(?:[\r\n]{1,4}[A-Z][A-Za-z]{1,12}: [ -~]{1,80}){0,4}",
-            r"[A-Za-z0-9+/=\r\n\t \\,]{0,15000}(?:-----END PGP PRIVATE KEY BLOCK-----)?"
+            r"[\t- +/-9=A-\\a-z]{0,5600}(?:-----END PGP PRIVATE KEY BLOCK-----)?"
         ),
         |candidate| has_key_body(candidate, 40),
     )

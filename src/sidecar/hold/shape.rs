@@ -34,8 +34,8 @@ impl Framing {
             return None;
         }
         Some(match visit.format? {
-            Format::OpenaiChat => Self::Chat,
-            Format::OpenaiCompletions => Self::Completions,
+            Format::OpenaiChat | Format::TgiChat => Self::Chat,
+            Format::OpenaiCompletions | Format::TgiCompletions => Self::Completions,
             Format::OpenaiResponses => Self::Responses,
             Format::AnthropicMessages | Format::AnthropicCountTokens => Self::Messages,
             Format::OllamaChat | Format::OllamaGenerate | Format::OllamaEmbed => Self::Lines,

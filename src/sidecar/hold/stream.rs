@@ -71,7 +71,7 @@ async fn drive(waiting: Waiting, framing: Framing, chunks: mpsc::Sender<Bytes>) 
     };
     speaker.error(&refusal.told(speaker.query)).await;
     // Records it; the answer it makes is for a client that has no head yet.
-    drop(waiting.visit.refuse(refusal));
+    drop(waiting.visit.refuse(&refusal));
 }
 
 /// Says something often enough until people have decided.

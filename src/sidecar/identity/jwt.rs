@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use http::Uri;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation};
@@ -26,6 +27,8 @@ const GROUPS_MAX: usize = 1024;
 pub struct JwtSettings {
     /// The keys of the issuer.
     pub keys: Arc<Jwks>,
+    /// Where they are fetched from, again and again while the gate serves; `None` for a fixed set.
+    pub url: Option<Uri>,
     /// What `iss` must be.
     pub issuer: String,
     /// What `aud` must contain.
@@ -43,7 +46,7 @@ pub struct Jwks(ArcSwapOption<Vec<Key>>);
 struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    decoding: DecodingKey,
 }
 
 impl std::fmt::Debug for Jwks {
@@ -88,8 +91,8 @@ fn key(jwk: &Jwk) -> Option<Key> {
     if matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption)) {
         return None;
     }
-    let key = DecodingKey::from_jwk(jwk).ok()?;
-    let family = key.family();
+    let decoding = DecodingKey::from_jwk(jwk).ok()?;
+    let family = decoding.family();
     if family == AlgorithmFamily::Hmac {
         return None;
     }
@@ -100,7 +103,7 @@ fn key(jwk: &Jwk) -> Option<Key> {
         .copied()
         .filter(|algorithm| named.as_ref().is_none_or(|name| *name == format!("{algorithm:?}")))
         .collect();
-    (!algorithms.is_empty()).then(|| Key { id: jwk.common.key_id.clone(), algorithms, key })
+    (!algorithms.is_empty()).then(|| Key { id: jwk.common.key_id.clone(), algorithms, decoding })
 }
 
 /// Whether a bearer token has the form of a signed token at all: three dotted parts, the first an encoded JSON object.
@@ -128,7 +131,7 @@ impl JwtSettings {
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &validation)
+        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &key.decoding, &validation)
             .map_err(|_| Refusal::Credential("the token's signature does not fit"))?;
         self.read(&token.claims, now)
     }

@@ -48,7 +48,7 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&Rule
 impl Visit {
     /// Notes who asks.
     pub(in crate::sidecar) fn identified(&mut self, identity: Identity) {
-        self.entry.caller.authenticated_by = identity.proof.word().to_owned();
+        identity.proof.word().clone_into(&mut self.entry.caller.authenticated_by);
         self.entry.caller.user.clone_from(&identity.user);
         self.entry.caller.groups.clone_from(&identity.groups);
         self.caller.rate_key = identity.user.as_ref().map_or_else(|| self.peer.to_string(), |user| format!("user {user}"));
@@ -76,7 +76,7 @@ impl Visit {
             entry.body_digest = Some(digest);
             entry.forwarded_digest = forwarded.filter(|forwarded| *forwarded != digest);
         }
-        let rules = self.in_force.as_ref().map(|in_force| &in_force.rules);
+        let rules = self.in_force.as_ref().map(|in_force| &*in_force.rules);
         entry.content = content(rules, query, judgement.retention);
     }
 }

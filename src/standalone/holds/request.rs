@@ -36,10 +36,7 @@ fn spec(hold: &Hold) -> ApprovalRequestSpec {
         query: ask.query.to_string(),
         digest: ask.digest.to_string(),
         revision: ask.revision.to_string(),
-        requester: RequestedBy {
-            user: ask.requester.user.as_deref().map(line),
-            groups: lines(&ask.requester.groups),
-        },
+        requester: RequestedBy { user: ask.requester.user.as_deref().map(line), groups: lines(&ask.requester.groups) },
         route: line(&ask.route),
         model: ask.model.as_deref().map(line),
         reasons: ask

@@ -290,7 +290,10 @@ async fn write(connection: &mut SqliteConnection, before: &Hold, after: &Hold) -
 }
 
 async fn enter(
-    connection: &mut SqliteConnection, id: HoldId, ballot: &Ballot, now: Timestamp,
+    connection: &mut SqliteConnection,
+    id: HoldId,
+    ballot: &Ballot,
+    now: Timestamp,
 ) -> Result<(), StoreFailure> {
     let sql = "INSERT INTO decision (hold, decision, person, authenticated_by, reason, decided_at)
                VALUES (?, ?, ?, ?, ?, ?)";

@@ -2,10 +2,10 @@
 //!
 //! Sources: llama.cpp `tools/server/README.md` (POST /completion) and `tools/server/server-task.cpp`.
 
-use super::super::shape::Shape::{As, List, Number, Object as Obj, OneOf, Opaque, Text};
+use super::super::shape::Shape::{As, Number, Object as Obj};
 use super::super::shape::{Description, Field, Object, Shape, Stream, field};
-use super::sampling::{COMMON, FILE, LLAMACPP};
-use crate::query::GapKind::TokenIds;
+use super::openai_completions::PROMPT;
+use super::sampling::{COMMON, LLAMACPP};
 use crate::query::{Operation, Role};
 
 /// How a body is read.
@@ -13,12 +13,6 @@ pub(in crate::wire) static DESCRIPTION: Description =
     Description { operation: Operation::Completion, stream: Stream::Off, root: Obj(&ROOT) };
 
 static ROOT: Object = Object::new(&[&[field("prompt", As(Role::User, &PROMPT))], COMMON, LLAMACPP, OWN]);
-
-/// A text, token ids, both in turn, text with media, or a list of any of these.
-pub(super) const PROMPT: Shape = OneOf(&[Text, Obj(&WITH_MEDIA), List(&ONE_PROMPT), Opaque(TokenIds)]);
-static ONE_PROMPT: Shape = OneOf(&[Text, Obj(&WITH_MEDIA), List(&PIECE), Opaque(TokenIds)]);
-static PIECE: Shape = OneOf(&[Text, Opaque(TokenIds)]);
-static WITH_MEDIA: Object = Object::new(&[&[field("prompt_string", Text), field("multimodal_data", List(&FILE))]]);
 
 /// What the shared groups do not have; infill takes it too.
 pub(super) static OWN: &[Field] = &[

@@ -4,7 +4,7 @@
 
 use super::super::shape::Shape::{As, Model, Number, Object as Obj, Word};
 use super::super::shape::{Description, Object, Stream, field};
-use super::llamacpp_completion::PROMPT;
+use super::openai_completions::PROMPT;
 use crate::query::{Operation, Role};
 
 /// How a body is read.

@@ -4,7 +4,8 @@
 
 use super::super::shape::Shape::{As, List, Object as Obj, Text};
 use super::super::shape::{Description, Object, Stream, field};
-use super::llamacpp_completion::{OWN, PROMPT};
+use super::llamacpp_completion::OWN;
+use super::openai_completions::PROMPT;
 use super::sampling::{COMMON, LLAMACPP};
 use crate::query::{Operation, Role};
 

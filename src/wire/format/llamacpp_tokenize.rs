@@ -4,7 +4,7 @@
 
 use super::super::shape::Shape::{As, Bool, Model, Object as Obj, Opaque};
 use super::super::shape::{Description, Object, Stream, field};
-use super::llamacpp_completion::PROMPT;
+use super::openai_completions::PROMPT;
 use crate::query::GapKind::TokenIds;
 use crate::query::{Operation, Role};
 

@@ -5,7 +5,7 @@
 //! `entrypoints/chat_utils.py`; SGLang, llama.cpp and TGI for the fields they add.
 
 use super::super::shape::Shape::{
-    Adapter, As, Bool, Both, Free, Gap, List, Number, OneOf, Opaque, Text, TokensMax, Word,
+    Adapter, As, Bool, Both, Free, Gap, GapUnlessEmpty, List, Number, OneOf, Opaque, Text, TokensMax, Word,
 };
 use super::super::shape::{Description, Field, Object, Shape, Stream, Tagged, field, required};
 use super::openai_message::{CONTENT, MESSAGE};
@@ -46,12 +46,12 @@ static OWN: &[Field] = &[
     // vLLM, SGLang
     field("include_reasoning", Bool),
     field("documents", List(&As(Role::Document, &Free))),
-    field("chat_template", As(Role::Template, &Gap(GapKind::Template))),
-    field("chat_template_kwargs", As(Role::Template, &Gap(GapKind::Template))),
+    field("chat_template", As(Role::Template, &GapUnlessEmpty(GapKind::Template))),
+    field("chat_template_kwargs", As(Role::Template, &GapUnlessEmpty(GapKind::Template))),
     field("chat_template_content_format", As(Role::Template, &Gap(GapKind::Template))),
     field("add_generation_prompt", Bool),
     field("continue_final_message", Bool),
-    field("media_io_kwargs", Gap(GapKind::Template)),
+    field("media_io_kwargs", GapUnlessEmpty(GapKind::Template)),
     field("input_ids", Opaque(TokenIds)),
     field("prompt_token_ids", Opaque(TokenIds)),
     field("prompt_embeds", Opaque(GapKind::Embeddings)),

@@ -14,7 +14,8 @@ use crate::query::{Operation, Role};
 pub(in crate::wire) static DESCRIPTION: Description =
     Description { operation: Operation::Completion, stream: Stream::Off, root: Shape::Object(&ROOT) };
 
-static ROOT: Object = Object::new(&[OWN, COMMON, VLLM, SGLANG, LLAMACPP]);
+/// The body; TGI takes it too.
+pub(super) static ROOT: Object = Object::new(&[OWN, COMMON, VLLM, SGLANG, LLAMACPP]);
 
 static OWN: &[Field] = &[
     field("prompt", As(Role::User, &PROMPT)),

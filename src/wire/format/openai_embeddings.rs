@@ -3,7 +3,9 @@
 //! Sources: OpenAI's API reference (embeddings, create); vLLM `entrypoints/pooling/*/protocol.py` (completion- and
 //! chat-shaped requests); SGLang `entrypoints/openai/protocol.py` (multimodal inputs); llama.cpp `tools/server/README.md`.
 
-use super::super::shape::Shape::{Adapter, As, Bool, Both, Gap, List, Media, Model, Number, OneOf, Opaque, Text, Word};
+use super::super::shape::Shape::{
+    Adapter, As, Bool, Both, GapUnlessEmpty, List, Media, Model, Null, Number, OneOf, Opaque, Text, Word,
+};
 use super::super::shape::{Description, Field, Object, Shape, Stream, field};
 use super::openai_message::MESSAGE;
 use crate::query::GapKind::{self, State, Steering, TokenIds};
@@ -34,10 +36,10 @@ pub(super) static POOLING: &[Field] = &[
     field("add_special_tokens", Bool),
     field("add_generation_prompt", Bool),
     field("continue_final_message", Bool),
-    field("chat_template", As(Role::Template, &Gap(GapKind::Template))),
-    field("chat_template_kwargs", As(Role::Template, &Gap(GapKind::Template))),
-    field("mm_processor_kwargs", Gap(GapKind::Template)),
-    field("media_io_kwargs", Gap(GapKind::Template)),
+    field("chat_template", As(Role::Template, &GapUnlessEmpty(GapKind::Template))),
+    field("chat_template_kwargs", As(Role::Template, &GapUnlessEmpty(GapKind::Template))),
+    field("mm_processor_kwargs", GapUnlessEmpty(GapKind::Template)),
+    field("media_io_kwargs", GapUnlessEmpty(GapKind::Template)),
     field("normalize", Bool),
     field("use_activation", Bool),
     field("activation", Bool),
@@ -48,7 +50,7 @@ pub(super) static POOLING: &[Field] = &[
     field("request_id", Both(Steering, &Word)),
     field("rid", Both(Steering, &OneOf(&[Word, List(&Word)]))),
     field("cache_salt", Both(State, &Word)),
-    field("lora_path", OneOf(&[Adapter, List(&Adapter)])),
+    field("lora_path", OneOf(&[Adapter, List(&OneOf(&[Adapter, Null]))])),
 ];
 
 /// A text, token ids, several of either, or texts with images.

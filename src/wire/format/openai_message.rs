@@ -36,6 +36,7 @@ static MESSAGE_FIELDS: Object = Object::new(&[&[
     field("thinking", Text),
     field("audio", Gap(State)),
     field("annotations", Free),
+    field("parsed", Free),
     field("prefix", Bool),
     field("partial", Bool),
     field("tools", List(&TOOL)),
@@ -120,7 +121,11 @@ static TOOL_CALL: Tagged = Tagged {
 static FUNCTION_CALL: Object =
     Object::new(&[&[field("id", Word), field("index", Number), field("function", Shape::Object(&CALL))]]);
 /// Arguments are JSON in a string; Ollama's clients send the object itself.
-static CALL: Object = Object::new(&[&[field("name", Text), field("arguments", OneOf(&[Encoded, Free]))]]);
+static CALL: Object = Object::new(&[&[
+    field("name", Word),
+    field("arguments", OneOf(&[Encoded, Free])),
+    field("parsed_arguments", Free),
+]]);
 static CUSTOM_CALL: Object =
     Object::new(&[&[field("id", Word), field("index", Number), field("custom", Shape::Object(&CUSTOM_INPUT))]]);
-static CUSTOM_INPUT: Object = Object::new(&[&[field("name", Text), field("input", Text)]]);
+static CUSTOM_INPUT: Object = Object::new(&[&[field("name", Word), field("input", Text)]]);

@@ -4,7 +4,9 @@
 //! vLLM `entrypoints/openai/responses/protocol.py` for the fields it adds. Items are in [`super::responses_item`], tools
 //! in [`super::responses_tool`].
 
-use super::super::shape::Shape::{As, Bool, Free, Gap, GapWhenTrue, List, Number, OneOf, Text, TokensMax, Word};
+use super::super::shape::Shape::{
+    As, Bool, Free, Gap, GapUnlessEmpty, GapWhenTrue, List, Number, OneOf, Text, TokensMax, Word,
+};
 use super::super::shape::{Description, Field, Object, Shape, Stream, Tagged, field};
 use super::responses_item::ITEM;
 use super::responses_tool::TOOL;
@@ -39,12 +41,12 @@ static OWN: &[Field] = &[
     // What the server remembers, or is asked to.
     field("previous_response_id", Gap(State)),
     field("previous_response", Gap(State)),
-    field("previous_input_messages", Gap(State)),
+    field("previous_input_messages", GapUnlessEmpty(State)),
     field("conversation", Gap(State)),
     field("prompt", Gap(State)),
     field("background", GapWhenTrue(State)),
-    field("include", Gap(State)),
-    field("context_management", Gap(State)),
+    field("include", GapUnlessEmpty(State)),
+    field("context_management", GapUnlessEmpty(State)),
     // vLLM
     field("enable_response_messages", Bool),
 ];

@@ -57,7 +57,7 @@ static FORMAT_KINDS: Tagged = Tagged {
         ("structural_tag", Shape::Object(&TAG_FORMAT)),
         // TGI
         ("json", Shape::Object(&VALUE_FORMAT)),
-        ("regex", Shape::Object(&VALUE_FORMAT)),
+        ("regex", Shape::Object(&REGEX_FORMAT)),
     ],
     absent: None,
 };
@@ -69,4 +69,5 @@ static NAMED_SCHEMA: Object =
     Object::new(&[&[field("name", Text), field("description", Text), field("schema", Free), field("strict", Bool)]]);
 static TAG_FORMAT: Object =
     Object::new(&[&[field("format", Free), field("structures", Free), field("triggers", Free)]]);
+static REGEX_FORMAT: Object = Object::new(&[&[field("value", Text)]]);
 static VALUE_FORMAT: Object = Object::new(&[&[field("value", SCHEMA)]]);

@@ -96,11 +96,16 @@ static AUDIO_PART: Object = Object::new(&[&[field("input_audio", Shape::Object(&
 static AUDIO: Object = Object::new(&[&[field("data", Opaque(GapKind::Audio)), field("format", Word)]]);
 
 static CALL: Object = Object::new(&[
-    &[field("name", Text), field("namespace", Text), field("arguments", OneOf(&[Encoded, Free]))],
+    &[
+        field("name", Word),
+        field("namespace", Word),
+        field("arguments", OneOf(&[Encoded, Free])),
+        field("parsed_arguments", Free),
+    ],
     STANDING,
 ]);
 static CUSTOM_CALL: Object =
-    Object::new(&[&[field("name", Text), field("namespace", Text), field("input", Text)], STANDING]);
+    Object::new(&[&[field("name", Word), field("namespace", Word), field("input", Text)], STANDING]);
 static OUTPUT: Object = Object::new(&[&[field("output", CONTENT), field("name", Text)], STANDING]);
 
 static REASONING: Object = Object::new(&[
@@ -156,8 +161,8 @@ static MCP_TOOLS: Object =
     Object::new(&[&[field("server_label", Text), field("tools", Free), field("error", Free)], STANDING]);
 static MCP_CALL: Object = Object::new(&[
     &[
-        field("server_label", Text),
-        field("name", Text),
+        field("server_label", Word),
+        field("name", Word),
         field("arguments", OneOf(&[Encoded, Free])),
         field("output", As(Role::Tool, &Text)),
         field("error", As(Role::Tool, &Free)),

@@ -4,8 +4,8 @@
 //! `entrypoints/openai/protocol.py`; llama.cpp `tools/server/README.md`; TGI `router/src/lib.rs`.
 
 use super::super::shape::Shape::{
-    Adapter, Bool, Both, Choices, Free, Gap, GapWhenTrue, List, Model, Number, OneOf, Opaque, Stream, Text, TokensMax,
-    Word,
+    Adapter, Bool, Both, Choices, Encoded, Free, Gap, GapUnlessEmpty, GapWhenTrue, List, Model, Null, Number, OneOf,
+    Opaque, Stream, Text, TokensMax, Word,
 };
 use super::super::shape::{Field, Object, Shape, field};
 use crate::query::GapKind::{Code, Remote, State, Steering, Template};
@@ -17,8 +17,8 @@ pub(super) const WORDS: Shape = List(&Word);
 pub(super) const NUMBERS: Shape = List(&Number);
 /// One text or several.
 pub(super) const TEXTS: Shape = OneOf(&[Text, List(&Text)]);
-/// A JSON schema, a grammar or the like: what an answer must look like.
-pub(super) const SCHEMA: Shape = Shape::As(Role::ToolDefinition, &Free);
+/// A JSON schema or the like, as an object or as JSON in a string: what an answer must look like.
+pub(super) const SCHEMA: Shape = Shape::As(Role::ToolDefinition, &OneOf(&[Encoded, Free]));
 
 static STREAM_OPTIONS: Object = Object::new(&[&[
     field("include_usage", Bool),
@@ -40,7 +40,7 @@ pub(super) static COMMON: &[Field] = &[
     field("stream_options", Shape::Object(&STREAM_OPTIONS)),
     field("presence_penalty", Number),
     field("frequency_penalty", Number),
-    field("logit_bias", Gap(Steering)),
+    field("logit_bias", GapUnlessEmpty(Steering)),
     field("logprobs", OneOf(&[Bool, Number])),
     field("metadata", Free),
     field("store", GapWhenTrue(State)),
@@ -94,24 +94,24 @@ pub(super) static VLLM: &[Field] = &[
     field("min_repetition_pattern_size", Number),
     field("repetition_min_count", Number),
     field("prompt_logprobs", Both(Steering, &Number)),
-    field("allowed_token_ids", Gap(Steering)),
-    field("bad_words", Gap(Steering)),
-    field("logits_processors", Gap(Code)),
+    field("allowed_token_ids", GapUnlessEmpty(Steering)),
+    field("bad_words", GapUnlessEmpty(Steering)),
+    field("logits_processors", GapUnlessEmpty(Code)),
     field("priority", Both(Steering, &Number)),
     field("request_id", Both(Steering, &Word)),
     field("cache_salt", Both(State, &Word)),
-    field("kv_transfer_params", Gap(State)),
-    field("ec_transfer_params", Gap(State)),
-    field("vllm_xargs", Gap(Steering)),
-    field("mm_processor_kwargs", Gap(Template)),
+    field("kv_transfer_params", GapUnlessEmpty(State)),
+    field("ec_transfer_params", GapUnlessEmpty(State)),
+    field("vllm_xargs", GapUnlessEmpty(Steering)),
+    field("mm_processor_kwargs", GapUnlessEmpty(Template)),
 ];
 
 /// What SGLang adds to sampling.
 pub(super) static SGLANG: &[Field] = &[
-    field("lora_path", OneOf(&[Adapter, List(&Adapter)])),
-    field("session_params", Gap(State)),
+    field("lora_path", OneOf(&[Adapter, List(&OneOf(&[Adapter, Null]))])),
+    field("session_params", GapUnlessEmpty(State)),
     field("custom_logit_processor", Gap(Code)),
-    field("custom_params", Gap(Code)),
+    field("custom_params", GapUnlessEmpty(Code)),
     field("regex", Text),
     field("ebnf", Text),
     field("stop_regex", TEXTS),
@@ -169,6 +169,7 @@ pub(super) static LLAMACPP: &[Field] = &[
     field("grammar_lazy", Bool),
     field("json_schema", SCHEMA),
     field("id_slot", Both(State, &Number)),
+    // An empty list switches every adapter of the server off.
     field("lora", Gap(Code)),
 ];
 

@@ -3,8 +3,8 @@
 //! Sources: SGLang `managers/io_struct.py` (GenerateReqInput), `sampling/sampling_params.py`.
 
 use super::super::shape::Shape::{
-    Adapter, As, Bool, Both, Choices, Encoded, Gap, GapUnlessEmpty, GapWhenFalse, GapWhenTrue, List, Media, Number,
-    Object as Obj, OneOf, Opaque, Text, TokensMax, Word,
+    Adapter, As, Bool, Both, Choices, Encoded, Gap, GapUnlessEmpty, GapWhenFalse, GapWhenTrue, List, Media, Null,
+    Number, Object as Obj, OneOf, Opaque, Text, TokensMax, Word,
 };
 use super::super::shape::{Description, Field, Object, Shape, Stream, field};
 use super::sampling::{NUMBERS, TEXTS, WORDS};
@@ -68,8 +68,8 @@ pub(super) static ROUTING: &[Field] = &[
     field("session_params", Gap(State)),
     field("conversation_id", Both(State, &Word)),
     field("background", GapWhenTrue(State)),
-    // One adapter a prompt: more than one cannot be checked as the adapter.
-    field("lora_path", OneOf(&[Adapter, Gap(Steering)])),
+    // One for all prompts, or one a prompt.
+    field("lora_path", OneOf(&[Adapter, List(&OneOf(&[Adapter, Null]))])),
     field("lora_id", Gap(State)),
     field("bootstrap_host", Gap(Remote)),
     field("bootstrap_port", Gap(Remote)),

@@ -2,10 +2,10 @@
 //!
 //! Sources: TGI `router/src/server.rs` (`get_chat_tokenize`); it reads the body as a chat.
 
-use super::super::shape::{Description, Shape, Stream};
-use super::openai_chat;
+use super::super::shape::{Description, Stream};
+use super::tgi_chat;
 use crate::query::Operation;
 
 /// How a body is read.
 pub(in crate::wire) static DESCRIPTION: Description =
-    Description { operation: Operation::Tokenize, stream: Stream::Off, root: Shape::Object(&openai_chat::ROOT) };
+    Description { operation: Operation::Tokenize, stream: Stream::Off, root: tgi_chat::BODY };

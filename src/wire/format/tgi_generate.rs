@@ -4,7 +4,7 @@
 //! `![](...)` in a prompt is an image, fetched where it is a URL.
 
 use super::super::shape::Shape::{
-    Adapter, As, Bool, Free, Markdown, Number, Object as Obj, OneOf, Tagged as Kinds, Text, TokensMax, Word,
+    Adapter, As, Bool, Free, Number, Object as Obj, OneOf, Tagged as Kinds, Text, TokensMax, Word,
 };
 use super::super::shape::{Description, Object, Shape, Stream, Tagged, field, required};
 use super::sampling::TEXTS;
@@ -12,11 +12,13 @@ use crate::query::{Operation, Role};
 
 /// How a body is read.
 pub(in crate::wire) static DESCRIPTION: Description =
-    Description { operation: Operation::Completion, stream: Stream::Off, root: Obj(&ROOT) };
+    Description { operation: Operation::Completion, stream: Stream::Off, root: BODY };
 
 /// What tokenize takes too.
-pub(super) static ROOT: Object = Object::new(&[&[
-    required("inputs", As(Role::User, &Markdown)),
+pub(super) const BODY: Shape = Shape::Markdown(&Obj(&ROOT));
+
+static ROOT: Object = Object::new(&[&[
+    required("inputs", As(Role::User, &Text)),
     field("parameters", Obj(&PARAMETERS)),
     field("stream", Shape::Stream),
     field("add_special_tokens", Bool),

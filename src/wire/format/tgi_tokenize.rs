@@ -2,10 +2,10 @@
 //!
 //! Sources: TGI `router/src/server.rs` (`tokenize`).
 
-use super::super::shape::{Description, Shape, Stream};
+use super::super::shape::{Description, Stream};
 use super::tgi_generate;
 use crate::query::Operation;
 
 /// How a body is read.
 pub(in crate::wire) static DESCRIPTION: Description =
-    Description { operation: Operation::Tokenize, stream: Stream::Off, root: Shape::Object(&tgi_generate::ROOT) };
+    Description { operation: Operation::Tokenize, stream: Stream::Off, root: tgi_generate::BODY };

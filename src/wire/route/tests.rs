@@ -107,9 +107,9 @@ fn llamacpp_routes_mean_what_they_do() {
 fn tgi_routes_mean_what_they_do() {
     let s = Server::Tgi;
     judged(s, F::TgiGenerate, "/generate /generate_stream");
-    judged(s, F::OpenaiChat, "/v1/chat/completions");
-    judged(s, F::OpenaiCompletions, "/v1/completions");
-    judged(s, F::Invocations, "/invocations");
+    judged(s, F::TgiChat, "/v1/chat/completions");
+    judged(s, F::TgiCompletions, "/v1/completions");
+    judged(s, F::TgiInvocations, "/invocations");
     judged(s, F::TgiTokenize, "/tokenize /chat_tokenize");
     judged(s, F::KserveInfer, "/v2/models/m/versions/1/infer");
     refused(s, R::Protocol, "/vertex");

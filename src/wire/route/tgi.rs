@@ -10,9 +10,9 @@ pub(super) const ROWS: &[Row] = &[
     pass("/"),
     judge("/generate", Format::TgiGenerate),
     judge("/generate_stream", Format::TgiGenerate),
-    judge("/v1/chat/completions", Format::OpenaiChat),
-    judge("/v1/completions", Format::OpenaiCompletions),
-    judge("/invocations", Format::Invocations),
+    judge("/v1/chat/completions", Format::TgiChat),
+    judge("/v1/completions", Format::TgiCompletions),
+    judge("/invocations", Format::TgiInvocations),
     judge("/tokenize", Format::TgiTokenize),
     judge("/chat_tokenize", Format::TgiTokenize),
     // Lists of queries of either kind: no decoder.

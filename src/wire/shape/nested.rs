@@ -33,7 +33,7 @@ impl Walk<'_, '_> {
     fn inside(&mut self, tape: &Tape<'_>, source: Source, spot: Spot) {
         let place = self.builder.nested(spot.place);
         let values_left = self.values_left.saturating_sub(tape.len());
-        let mut walk = Walk { tape, source, builder: &mut *self.builder, values_left };
+        let mut walk = Walk { tape, source, builder: &mut *self.builder, markdown: self.markdown, values_left };
         walk.free(Spot { at: Tape::ROOT, place, role: spot.role });
         self.values_left = walk.values_left;
     }

@@ -2,6 +2,7 @@
 
 use super::super::DecodeError;
 use super::super::json::{At, Kind, Node, Tape, unescape};
+use super::markdown::images;
 use super::object::Tags;
 use super::{Description, Shape, Stream};
 use crate::base::limits::JSON_VALUES_MAX;
@@ -14,8 +15,13 @@ pub(in crate::wire) fn walk(
     builder: &mut Builder,
 ) -> Result<(), DecodeError> {
     builder.query().stream = description.stream == Stream::On;
-    let mut walk =
-        Walk { tape, source: Source::Body, builder, values_left: JSON_VALUES_MAX.saturating_sub(tape.len()) };
+    let mut walk = Walk {
+        tape,
+        source: Source::Body,
+        builder,
+        markdown: Markdown::Plain,
+        values_left: JSON_VALUES_MAX.saturating_sub(tape.len()),
+    };
     let root = Spot { at: Tape::ROOT, place: Place::ROOT, role: Role::Setting };
     if !description.root.takes(tape.node(Tape::ROOT).kind) {
         return Err(DecodeError::Shape { place: "body".to_owned(), expected: "an object" });
@@ -41,10 +47,21 @@ pub(super) enum Source {
     Nested { outer: PartId, piece: Piece, depth: usize },
 }
 
+/// What `![](...)` in a text is to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Markdown {
+    /// Text.
+    Plain,
+    /// Images.
+    Images,
+}
+
 pub(super) struct Walk<'w, 'a> {
     pub(super) tape: &'w Tape<'a>,
     pub(super) source: Source,
     pub(super) builder: &'w mut Builder,
+    /// What images in texts are to the server.
+    pub(super) markdown: Markdown,
     /// How many more values nested documents may hold, all together.
     pub(super) values_left: usize,
 }
@@ -68,6 +85,12 @@ impl Walk<'_, '_> {
                     return self.shape(shape, spot);
                 }
             }
+            Shape::Markdown(inner) => {
+                let around = std::mem::replace(&mut self.markdown, Markdown::Images);
+                let walked = self.shape(inner, spot);
+                self.markdown = around;
+                return walked;
+            }
             Shape::As(role, inner) => return self.shape(inner, Spot { role, ..spot }),
             Shape::Both(kind, inner) => {
                 self.builder.gap(kind, spot.place);
@@ -79,7 +102,6 @@ impl Walk<'_, '_> {
             Shape::Opaque(kind) => self.opaque(kind, spot),
             Shape::Encoded => self.encoded(spot),
             Shape::Media(kind) => self.media(kind, spot),
-            Shape::Markdown => self.markdown(spot),
             Shape::GapWhenTrue(kind) => self.gap_when(node.kind == Kind::True, kind, spot),
             Shape::GapWhenFalse(kind) => self.gap_when(node.kind == Kind::False, kind, spot),
             Shape::Stream => self.builder.query().stream = node.kind == Kind::True,
@@ -147,10 +169,8 @@ impl Walk<'_, '_> {
 
     /// Something that cannot be read, but strings and keys inside containers are judged.
     fn opaque(&mut self, kind: GapKind, spot: Spot) {
-        if self.speaks(spot.at) {
-            self.builder.gap(kind, spot.place);
-            self.strings_inside(spot);
-        }
+        self.gap_when(!self.is_empty(spot.at), kind, spot);
+        self.strings_inside(spot);
     }
 
     fn strings_inside(&mut self, spot: Spot) {
@@ -190,9 +210,9 @@ impl Walk<'_, '_> {
     /// A key that is text of the caller: a part, and the place of its value.
     pub(super) fn free_key(&mut self, key: At, spot: Spot) -> Place {
         let node = self.tape.node(key);
-        let mut scratch = String::new();
-        let place = self.builder.key(spot.place, self.tape.resolved(node, &mut scratch));
-        self.leaf(node, place, spot.role, PartKind::Key);
+        let piece = self.piece(node);
+        let place = self.builder.key_at(spot.place, piece);
+        self.kept_leaf(node, piece, place, spot.role, PartKind::Key);
         place
     }
 
@@ -203,19 +223,39 @@ impl Walk<'_, '_> {
 
     /// Adds a part for a string, key or number.
     pub(super) fn leaf(&mut self, node: Node, place: Place, role: Role, kind: PartKind) -> (PartId, Piece) {
-        let raw = Span { start: node.start, end: node.end };
-        let origin = match self.source {
-            Source::Body => Origin::Body(raw),
-            Source::Nested { outer, .. } => Origin::Nested { outer, raw },
-        };
-        let piece = if node.escaped {
-            let mut text = String::new();
-            unescape(self.tape.raw(node), &mut text);
-            self.builder.intern(&text)
+        if self.markdown == Markdown::Images && kind != PartKind::Number {
+            self.images(node, place);
+        }
+        let piece = self.piece(node);
+        (self.kept_leaf(node, piece, place, role, kind), piece)
+    }
+
+    /// Adds a part whose text is kept at `piece`.
+    fn kept_leaf(&mut self, node: Node, piece: Piece, place: Place, role: Role, kind: PartKind) -> PartId {
+        if self.markdown == Markdown::Images && kind != PartKind::Number {
+            self.images(node, place);
+        }
+        self.builder.part(place, role, kind, piece, self.source.origin(node))
+    }
+
+    /// Where the text of a leaf is kept: where it stands, or, with its escapes resolved, in the arena.
+    fn piece(&mut self, node: Node) -> Piece {
+        if node.escaped {
+            let raw = self.tape.raw(node);
+            self.builder.intern_with(|arena| unescape(raw, arena))
         } else {
-            self.source.piece(raw)
-        };
-        (self.builder.part(place, role, kind, piece, origin), piece)
+            self.source.piece(Span { start: node.start, end: node.end })
+        }
+    }
+
+    fn images(&mut self, node: Node, place: Place) {
+        let mut scratch = String::new();
+        let images = images(self.tape.resolved(node, &mut scratch));
+        for (found, kind) in [(images.inline, GapKind::Image), (images.remote, GapKind::Remote)] {
+            if found {
+                self.builder.gap(kind, place);
+            }
+        }
     }
 
     fn one_word_of(&mut self, words: &[&str], spot: Spot) {
@@ -238,19 +278,6 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Text whose images the server would fetch: `![name](url)`.
-    fn markdown(&mut self, spot: Spot) {
-        let node = self.tape.node(spot.at);
-        let mut scratch = String::new();
-        let text = self.tape.resolved(node, &mut scratch);
-        let targets = || text.split("![").skip(1).filter_map(|image| image.split_once("](")).map(|(_, target)| target);
-        let is_inline = |target: &str| target.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-        let (inline, remote) = (targets().any(is_inline), targets().any(|target| !is_inline(target)));
-        self.gap_when(inline, GapKind::Image, spot);
-        self.gap_when(remote, GapKind::Remote, spot);
-        self.leaf_of(PartKind::Text, spot);
-    }
-
     fn gap_when(&mut self, applies: bool, kind: GapKind, spot: Spot) {
         if applies {
             self.builder.gap(kind, spot.place);
@@ -265,16 +292,19 @@ impl Walk<'_, '_> {
         let query = self.builder.query();
         match shape {
             Shape::Model => query.model = Some(name),
+            // The query names one adapter; a rule could not see the others.
+            Shape::Adapter if query.adapter.as_ref().is_some_and(|other| *other != name) => {
+                self.builder.gap(GapKind::UnknownType, spot.place);
+            }
             Shape::Adapter => query.adapter = Some(name),
             _ => query.tools.push(name),
         }
         self.leaf_of(PartKind::Word, spot);
     }
 
-    /// A number that the query also carries. One that is no whole number says nothing the server would take.
+    /// A number that the query also carries. A negative one means no limit to the servers that take it.
     fn counted(&mut self, shape: &Shape, spot: Spot) {
-        let node = self.tape.node(spot.at);
-        let count = self.tape.raw(node).parse::<u64>().ok();
+        let count = whole(self.tape.raw(self.tape.node(spot.at)));
         let query = self.builder.query();
         match (shape, count) {
             (Shape::TokensMax, Some(count)) => query.tokens_max = query.tokens_max.max(Some(count)),
@@ -286,6 +316,14 @@ impl Walk<'_, '_> {
 }
 
 impl Source {
+    fn origin(self, node: Node) -> Origin {
+        let raw = Span { start: node.start, end: node.end };
+        match self {
+            Self::Body => Origin::Body(raw),
+            Self::Nested { outer, .. } => Origin::Nested { outer, raw },
+        }
+    }
+
     /// Where the text of an unescaped leaf is kept.
     fn piece(self, raw: Span) -> Piece {
         let shifted = |base: Span| Span { start: base.start + raw.start, end: base.start + raw.end };
@@ -295,6 +333,13 @@ impl Source {
             Self::Nested { piece: Piece::Arena(base), .. } => Piece::Arena(shifted(base)),
         }
     }
+}
+
+/// A number that is not negative, however it is spelled (`64`, `64.0`, `6.4e1`), rounded up.
+fn whole(raw: &str) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and negative ones are out")]
+    let spelled = || raw.parse::<f64>().ok().filter(|count| *count >= 0.0).map(|count| count.ceil() as u64);
+    raw.parse().ok().or_else(spelled)
 }
 
 /// What gap a number is as an element of this shape, if it is one that is not judged.

@@ -1,0 +1,299 @@
+//! A gate in this process, with a desk of people, a ledger and a scripted model server around it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use countersign::approvals::{self, Approver, Ask, Ballot, Chain, Decision, Hold, Person, Phase, Quorum, Release, Stage};
+use countersign::audit::{Event, QueryCompleted, QueryJudged};
+use countersign::base::{Clock, Digest, HoldId, ManualClock, QueryId};
+use countersign::query::RoleSet;
+use countersign::rules::{
+    Action, ChainRef, Failure, Fallbacks, Finding, Held, Matcher, Mode, Policy, PolicyRef, Retention, Rule, RuleSet,
+    Subject, TextMatch,
+};
+use countersign::sidecar::{
+    Alerts, Gate, GateSettings, HoldFailure, Holds, InForce, Ports, RecordFailure, Recorder, Rulebook, Wait,
+};
+use countersign::telemetry::Metrics;
+use countersign::wire::Server;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::upstream::Upstream;
+
+/// Longest wait for anything; only a broken gate ever meets it.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Everything that was recorded.
+#[derive(Default)]
+pub struct Ledger {
+    events: Mutex<Vec<Event>>,
+    changed: Notify,
+    broken: Mutex<bool>,
+}
+
+impl Ledger {
+    pub fn break_it(&self) {
+        *self.broken.lock().unwrap() = true;
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap().clone()
+    }
+
+    pub fn judged(&self) -> Vec<QueryJudged> {
+        let events = self.events().into_iter();
+        events.filter_map(|event| if let Event::QueryJudged(judged) = event { Some(*judged) } else { None }).collect()
+    }
+
+    /// Waits for the end of the answer with this index.
+    pub async fn completed(&self, index: usize) -> QueryCompleted {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                let ends = self.events().into_iter().filter_map(|event| match event {
+                    Event::QueryCompleted(completed) => Some(completed),
+                    _ => None,
+                });
+                if let Some(completed) = ends.skip(index).next() {
+                    return completed;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the answer's end is recorded")
+    }
+}
+
+impl Recorder for Ledger {
+    fn append(&self, event: Event) -> Result<(), RecordFailure> {
+        if *self.broken.lock().unwrap() {
+            return Err(RecordFailure);
+        }
+        self.events.lock().unwrap().push(event);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+}
+
+/// People: the real state machine, kept in memory.
+pub struct Desk {
+    holds: Mutex<HashMap<HoldId, Hold>>,
+    changed: Notify,
+    clock: Arc<ManualClock>,
+}
+
+impl Desk {
+    pub fn holds(&self) -> Vec<Hold> {
+        self.holds.lock().unwrap().values().cloned().collect()
+    }
+
+    /// Waits for the first hold.
+    pub async fn opened(&self) -> HoldId {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                if let Some(hold) = self.holds().first() {
+                    return hold.id();
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("a hold is opened")
+    }
+
+    pub fn decide(&self, id: HoldId, decision: Decision) {
+        let by = Person { name: "alice".to_owned(), groups: Vec::new(), authenticated_by: "nobody".to_owned() };
+        let ballot = Ballot { by, decision, reason: "because".to_owned(), view: None };
+        self.apply(id, approvals::Event::Decided(ballot)).expect("alice may decide");
+    }
+
+    pub fn expire(&self, id: HoldId) {
+        self.clock.advance(Duration::from_secs(3600));
+        self.apply(id, approvals::Event::Tick).expect("time passes");
+    }
+
+    fn apply(&self, id: HoldId, event: approvals::Event) -> Result<Hold, HoldFailure> {
+        let mut holds = self.holds.lock().unwrap();
+        let hold = holds.get_mut(&id).ok_or(HoldFailure::Unknown(id))?;
+        let step = approvals::advance(hold, event, self.clock.now()).map_err(|_| HoldFailure::NotReleased(id))?;
+        *hold = step.hold.clone();
+        self.changed.notify_waiters();
+        Ok(step.hold)
+    }
+}
+
+impl Holds for Desk {
+    fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>> {
+        Box::pin(async move {
+            let mut holds = self.holds.lock().unwrap();
+            let now = self.clock.now();
+            if let Some(hold) = holds.values().find(|hold| approvals::joins(hold, &ask, now)) {
+                return Ok(hold.id());
+            }
+            let id = ask.id;
+            holds.insert(id, Hold::open(ask));
+            self.changed.notify_waiters();
+            Ok(id)
+        })
+    }
+
+    fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>> {
+        Box::pin(async move {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                let phase = self.holds.lock().unwrap().get(&id).map(Hold::phase);
+                match phase {
+                    None => return Err(HoldFailure::Unknown(id)),
+                    Some(Phase::Pending) => changed.await,
+                    Some(phase) => return Ok(phase),
+                }
+            }
+        })
+    }
+
+    fn claim(&self, id: HoldId, held: Held, join: Digest) -> Wait<'_, Result<Release, HoldFailure>> {
+        Box::pin(async move {
+            let claimed = approvals::Event::Claimed { by: "gate".to_owned(), join, digest: held.digest() };
+            let hold = self.apply(id, claimed)?;
+            Release::claim(&hold, held).map_err(|_| HoldFailure::NotReleased(id))
+        })
+    }
+
+    fn delivered(&self, id: HoldId) -> Wait<'_, Result<(), HoldFailure>> {
+        Box::pin(async move { self.apply(id, approvals::Event::Delivered).map(|_| ()) })
+    }
+}
+
+/// Alerts that were raised, by rule.
+#[derive(Default)]
+pub struct Bell(pub Mutex<Vec<String>>);
+
+impl Alerts for Bell {
+    fn raise(&self, _query: QueryId, _caller: &str, _route: Option<&str>, finding: &Finding) {
+        self.0.lock().unwrap().push(finding.rule.to_string());
+    }
+}
+
+pub fn chain() -> Chain {
+    Chain {
+        name: ChainRef { namespace: None, name: "people".to_owned() },
+        expires_after: Duration::from_secs(1800),
+        separation_of_duties: false,
+        stages: vec![Stage {
+            name: "one".to_owned(),
+            approvers: vec![Approver::User("alice".to_owned())],
+            quorum: Quorum { approve: 1, deny: 1 },
+            escalate_after: None,
+            fallback: Vec::new(),
+        }],
+    }
+}
+
+fn rule(name: &str, word: &str, action: Action) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        subject: Subject::Query,
+        roles: RoleSet::ALL,
+        matcher: Matcher::Text(TextMatch::Keywords { any: vec![word.to_owned()], whole_words: true }),
+        action,
+        on_error: Failure::Deny,
+    }
+}
+
+fn policy(rules: Vec<Rule>) -> Policy {
+    Policy {
+        name: PolicyRef { namespace: None, name: "test".to_owned() },
+        mode: Mode::Enforce,
+        fallbacks: Fallbacks { on_error: Failure::Deny, on_audit_unavailable: Failure::Deny },
+        retention: None,
+        carry: Duration::ZERO,
+        routes: Vec::new(),
+        coverage: Vec::new(),
+        rules,
+    }
+}
+
+fn in_force(policy: Policy) -> InForce {
+    let rules = RuleSet::build(vec![policy]).expect("the test policy builds");
+    InForce { rules, chains: BTreeMap::from([(chain().name, chain())]) }
+}
+
+/// `forbidden` is refused, `contract` is held, `nickname` is redacted, `curious` raises an alert.
+pub fn rule_set() -> InForce {
+    in_force(policy(vec![
+        rule("no", "forbidden", Action::Deny { message: Some("Not that word.".to_owned()) }),
+        rule("ask", "contract", Action::Hold { chain: chain().name }),
+        rule("mask", "nickname", Action::Redact),
+        rule("tell", "curious", Action::Alert { route: None }),
+    ]))
+}
+
+/// `nickname` is redacted, and so much is kept.
+pub fn with_retention(retention: Retention) -> InForce {
+    in_force(Policy { retention: Some(retention), ..policy(vec![rule("mask", "nickname", Action::Redact)]) })
+}
+
+/// One word is refused.
+pub fn refusing(word: &str) -> InForce {
+    in_force(policy(vec![rule("no", word, Action::Deny { message: None })]))
+}
+
+pub struct Bench {
+    pub address: SocketAddr,
+    pub health: SocketAddr,
+    pub upstream: Upstream,
+    pub ledger: Arc<Ledger>,
+    pub desk: Arc<Desk>,
+    pub bell: Arc<Bell>,
+    pub rulebook: Arc<Rulebook>,
+    pub stop: Arc<Notify>,
+    pub serving: JoinHandle<()>,
+}
+
+impl Bench {
+    /// A gate with the test policy in front of `upstream`.
+    pub async fn start(upstream: Upstream) -> Self {
+        Self::with(upstream, |_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn with(upstream: Upstream, adjust: impl FnOnce(&mut GateSettings)) -> Self {
+        let uri = format!("http://{}", upstream.address).parse().unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut settings = GateSettings::new(any, uri, Server::Openai);
+        settings.health_listen = Some(any);
+        adjust(&mut settings);
+        let clock = Arc::new(ManualClock::at("2026-11-23T12:00:00Z".parse().unwrap()));
+        let rulebook = Arc::new(Rulebook::default());
+        rulebook.replace(rule_set());
+        let ledger = Arc::new(Ledger::default());
+        let desk =
+            Arc::new(Desk { holds: Mutex::default(), changed: Notify::new(), clock: Arc::clone(&clock) });
+        let bell = Arc::new(Bell::default());
+        let ports = Ports {
+            rulebook: Arc::clone(&rulebook),
+            holds: Arc::clone(&desk) as _,
+            recorder: Arc::clone(&ledger) as _,
+            alerts: Arc::clone(&bell) as _,
+            metrics: Metrics::new(),
+            clock,
+        };
+        let gate = Gate::new(settings, ports).unwrap();
+        let listeners = gate.bind().unwrap();
+        let address = listeners.queries.local_addr().unwrap();
+        let health = listeners.health.as_ref().unwrap().local_addr().unwrap();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let serving = tokio::spawn(async move { gate.serve(listeners, stopped.notified()).await });
+        Self { address, health, upstream, ledger, desk, bell, rulebook, stop, serving }
+    }
+}
