@@ -146,7 +146,7 @@ impl Asking<'_, '_> {
             match (join, answer) {
                 (Join::Any | Join::All, Answer::No) => self.not(&child.node, &path),
                 (Join::None, Answer::Yes) => {
-                    self.out.push(Because { path, why: format!("holds: {}", self.shown(&evidence)) })
+                    self.out.push(Because { path, why: format!("holds: {}", self.shown(&evidence)) });
                 }
                 (_, Answer::Unknown(why)) => self.out.push(Because { path, why }),
                 (Join::Any | Join::All, Answer::Yes) | (Join::None, Answer::No) => {}
