@@ -20,9 +20,12 @@ use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, Clas
 use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::atoms::{Need, need};
-use super::limits::{DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, PROBE_BYTES};
+use super::limits::{DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX};
 use crate::detect::Detector;
 
+/// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
+/// pattern's reach, so without an end many small parts would cost a multiple of their size.
+const RESTARTS_MAX: usize = 1_000;
 /// How many of the signs that a pattern tells apart are tried in pairs.
 const NARROW_SIGNS: usize = 5;
 /// How many inner starts of a pattern are tried.
@@ -122,6 +125,7 @@ impl Pattern {
     /// Calls `found` with each confirmed match that lies in `window` of `text`.
     pub(super) fn each(&self, text: &str, window: Range<usize>, overlaps: Overlaps, mut found: impl FnMut(Range<usize>)) {
         let mut at = window.start;
+        let mut restarts = 0;
         let mut captures = self.secret.map(|_| self.regex.create_captures());
         while at < window.end {
             let input = Input::new(text).span(at..window.end);
@@ -130,7 +134,8 @@ impl Pattern {
             if confirmed {
                 found(finding);
             }
-            if overlaps == Overlaps::Counted {
+            if overlaps == Overlaps::Counted && restarts < RESTARTS_MAX && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX) {
+                restarts += 1;
                 at = text.ceil_char_boundary(whole.start + 1);
             } else if confirmed {
                 at = whole.end;

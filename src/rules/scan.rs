@@ -145,8 +145,7 @@ impl Scanner<'_, '_> {
         let wanted = around(text, bytes, pattern.reach);
         let Some(open) = windows.get_mut(slot) else { return };
         match open {
-            // INVARIANT: literals arrive in order of their ends, and a window begins a fixed reach before its literal, so
-            // a later literal of the same layer never needs bytes before the window but by the length of a literal.
+            // INVARIANT: literals arrive in order of their ends, so what does not touch the window lies after it.
             Some(window) if window.layer == layer && wanted.start <= window.bytes.end => {
                 window.bytes.start = window.bytes.start.min(wanted.start);
                 window.bytes.end = window.bytes.end.max(wanted.end);

@@ -11,7 +11,8 @@ use crate::wire::{Format, Server};
 
 /// A chat query of these messages, put together by hand: the body holds the texts one after another.
 fn chat(messages: &[(Role, &str)]) -> Query {
-    let body: String = messages.iter().map(|(_, text)| format!("{text}\n")).collect();
+    let texts: Vec<&str> = messages.iter().map(|(_, text)| *text).collect();
+    let body = format!("{}\n", texts.join("\n"));
     let mut builder = Builder::new(Bytes::from(body), Operation::Chat);
     let mut at = 0;
     for (index, (role, text)) in messages.iter().enumerate() {
@@ -466,7 +467,7 @@ fn encoded_text_beyond_the_limit_is_a_gap() {
 
 #[test]
 fn a_rate_counts_each_query_once_per_caller_and_frees_up_with_time() {
-    let rate = Rate { unit: RateUnit::Queries, count_max: 2, window: Duration::from_secs(60) };
+    let rate = Rate { unit: RateUnit::Queries, count_max: 2, window: Duration::from_mins(1) };
     let set = set(vec![when(Matcher::All(vec![words(&["hello"]), Matcher::RateOver(rate)]), deny())]);
     let mut world = World::default();
     let ask = |world: &World, text: &str| world.judge(&set, user(text)).verdict;
@@ -478,11 +479,11 @@ fn a_rate_counts_each_query_once_per_caller_and_frees_up_with_time() {
     world.caller.rate_key = "bob".to_owned();
     assert_eq!(ask(&world, "hello"), NO);
     world.caller.rate_key = "ada".to_owned();
-    world.now = world.now.checked_add(jiff::SignedDuration::from_secs(60)).unwrap();
+    world.now = world.now.checked_add(jiff::SignedDuration::from_mins(1)).unwrap();
     assert_eq!(ask(&world, "hello"), YES, "the window before still counts in full");
     world.now = world.now.checked_add(jiff::SignedDuration::from_secs(31)).unwrap();
     assert_eq!(ask(&world, "hello"), NO, "half of it has passed");
-    let tokens = Rate { unit: RateUnit::Tokens, count_max: 3, window: Duration::from_secs(60) };
+    let tokens = Rate { unit: RateUnit::Tokens, count_max: 3, window: Duration::from_mins(1) };
     let set = super::tests::set(vec![when(Matcher::RateOver(tokens), deny())]);
     assert_eq!(world.judge(&set, user("hello")).verdict, NO);
     assert_eq!(world.judge(&set, user("hello")).verdict, YES);
@@ -622,7 +623,7 @@ fn a_redaction_that_is_not_possible_refuses() {
 
 #[test]
 fn what_is_held_is_redacted_and_a_rate_counts_it_once() {
-    let rate = Rate { unit: RateUnit::Queries, count_max: 1, window: Duration::from_secs(60) };
+    let rate = Rate { unit: RateUnit::Queries, count_max: 1, window: Duration::from_mins(1) };
     let rules = vec![
         when(detector("email"), Action::Redact),
         when(words(&["contract"]), hold("legal")),
@@ -688,4 +689,34 @@ fn of_matches_that_overlap_across_seams_each_counts_for_its_roles() {
     rule.roles = RoleSet::of(&[Role::User]);
     let query = chat(&[(Role::System, "a"), (Role::User, "b"), (Role::User, "c")]);
     assert_eq!(World::default().judge(&set(vec![rule]), query).verdict, YES);
+}
+
+#[test]
+fn a_caller_for_whom_there_is_no_room_counts_as_over_the_rate() {
+    let rates = Rates::default();
+    let rate = Rate { unit: RateUnit::Queries, count_max: 5, window: Duration::from_secs(1) };
+    let rule = crate::base::Digest::of(b"rule");
+    let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+    let count = |caller: usize, now| rates.count(rule, &format!("caller {caller}"), &rate, 1, now);
+    let over = (0..110_000).filter(|caller| count(*caller, now) == rates::Reading::Over).count();
+    assert!((9_000..=11_000).contains(&over), "{over}");
+    assert_eq!(count(0, now), rates::Reading::Within, "who is known goes on");
+    let later = now.checked_add(jiff::SignedDuration::from_secs(3)).unwrap();
+    assert_eq!(count(200_000, later), rates::Reading::Within, "stale counters make room");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_the_texts_findings_lie_on_characters(texts in proptest::collection::vec("(?s).{0,40}|[a\u{430} \u{200b}@.1-]{0,60}", 1..5)) {
+        let inside = Matcher::Text(TextMatch::Keywords { any: vec!["a".to_owned(), "a 1".to_owned()], whole_words: false });
+        let rules = vec![when(Matcher::Any(vec![inside, regex("[a1]{2}"), regex(r"\S@\S"), detector("email")]), Action::Allow)];
+        let messages: Vec<_> = texts.iter().map(|text| (Role::User, text.as_str())).collect();
+        let query = chat(&messages);
+        let judgement = World::default().judge(&set(rules), query);
+        let query = judgement.query.unwrap();
+        for (part, range) in judgement.findings.iter().flat_map(|finding| &finding.at) {
+            let text = query.text(query.part(*part).unwrap());
+            proptest::prop_assert!(text.get(range.clone()).is_some_and(|found| !found.is_empty()));
+        }
+    }
 }

@@ -14,7 +14,7 @@ use regex_automata::meta::Regex;
 
 /// What a rule or condition answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Truth {
+pub(crate) enum Truth {
     /// It holds.
     Yes,
     /// It does not.
@@ -25,13 +25,13 @@ pub enum Truth {
 
 /// What all rules say.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Opinion {
+pub(crate) struct Opinion {
     /// Of policies in force.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// With every policy in force.
-    pub verdict_if_enforced: Verdict,
+    pub(crate) verdict_if_enforced: Verdict,
     /// Policy and rule of everything that matched or failed.
-    pub matched: BTreeSet<(String, String)>,
+    pub(crate) matched: BTreeSet<(String, String)>,
 }
 
 /// One reading of a text, with whom each stretch of the original belongs to.
@@ -44,7 +44,7 @@ struct Reading {
 }
 
 /// Judges a query. `cel` says what an expression answers.
-pub fn judge(policies: &[Policy], query: &Query, caller: &Caller, cel: &dyn Fn(&str) -> Truth) -> Opinion {
+pub(crate) fn judge(policies: &[Policy], query: &Query, caller: &Caller, cel: &dyn Fn(&str) -> Truth) -> Opinion {
     let readings = readings(query);
     let mut opinion =
         Opinion { verdict: Verdict::Allow, verdict_if_enforced: Verdict::Allow, matched: BTreeSet::new() };
@@ -161,8 +161,8 @@ fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
         TextMatch::Keywords { any, whole_words } => {
             any.iter().flat_map(|word| foldings(word)).map(|form| (keyword(&form), *whole_words)).collect()
         }
-        TextMatch::Regex(source) => vec![(Regex::new(source).unwrap(), false)],
-        TextMatch::Detector(detector) => vec![(Regex::new(detector.pattern).unwrap(), false)],
+        TextMatch::Regex(source) => vec![(compiled(source), false)],
+        TextMatch::Detector(detector) => vec![(compiled(detector.pattern), false)],
     };
     patterns.iter().any(|(regex, whole)| {
         matches(regex, &reading.text).into_iter().any(|range| {
@@ -191,13 +191,14 @@ fn matches(regex: &Regex, text: &str) -> Vec<std::ops::Range<usize>> {
     out
 }
 
+fn compiled(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the tests give good patterns only")
+}
+
 fn keyword(form: &str) -> Regex {
     let words: Vec<_> = form.split_whitespace().map(regex_syntax::escape).collect();
     let pattern = words.join(r"[\t-\r ]+");
-    Regex::builder()
-        .syntax(regex_automata::util::syntax::Config::new().case_insensitive(false))
-        .build(&ascii_any_case(&pattern))
-        .unwrap()
+    compiled(&ascii_any_case(&pattern))
 }
 
 /// ASCII letters in both cases, others as they are.

@@ -1,5 +1,7 @@
 //! Against real SQLite files; a second [`Store`] on the same folder stands for the command line in another process.
 
+mod release;
+
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -86,8 +86,10 @@ impl Walk<'_, '_> {
                 }
             }
             Shape::Markdown(inner) => {
-                self.markdown = Markdown::Images;
-                return self.shape(inner, spot);
+                let around = std::mem::replace(&mut self.markdown, Markdown::Images);
+                let walked = self.shape(inner, spot);
+                self.markdown = around;
+                return walked;
             }
             Shape::As(role, inner) => return self.shape(inner, Spot { role, ..spot }),
             Shape::Both(kind, inner) => {
@@ -210,7 +212,7 @@ impl Walk<'_, '_> {
         let node = self.tape.node(key);
         let piece = self.piece(node);
         let place = self.builder.key_at(spot.place, piece);
-        self.builder.part(place, spot.role, PartKind::Key, piece, self.source.origin(node));
+        self.kept_leaf(node, piece, place, spot.role, PartKind::Key);
         place
     }
 
@@ -225,7 +227,15 @@ impl Walk<'_, '_> {
             self.images(node, place);
         }
         let piece = self.piece(node);
-        (self.builder.part(place, role, kind, piece, self.source.origin(node)), piece)
+        (self.kept_leaf(node, piece, place, role, kind), piece)
+    }
+
+    /// Adds a part whose text is kept at `piece`.
+    fn kept_leaf(&mut self, node: Node, piece: Piece, place: Place, role: Role, kind: PartKind) -> PartId {
+        if self.markdown == Markdown::Images && kind != PartKind::Number {
+            self.images(node, place);
+        }
+        self.builder.part(place, role, kind, piece, self.source.origin(node))
     }
 
     /// Where the text of a leaf is kept: where it stands, or, with its escapes resolved, in the arena.
