@@ -27,7 +27,8 @@ fn namespaced(name: &str) -> ChainRef {
 /// The strict form of one policy, and where its matchers came from.
 #[track_caller]
 fn strict(spec: &str) -> (rules::Policy, Trail) {
-    let text = format!("apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {{name: p}}\nspec:\n{spec}");
+    let text =
+        format!("apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {{name: p}}\nspec:\n{spec}");
     let document = one(&text);
     let Object::ApprovalPolicy(policy) = &document.object else { panic!("a policy") };
     let legal = one(CHAIN);
