@@ -67,7 +67,7 @@ enum Verb {
     /// Deny held queries.
     Deny(decide::Arguments),
     Explain(explain::Arguments),
-    Gate(gate::Arguments),
+    Gate(Box<gate::Arguments>),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }

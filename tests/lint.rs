@@ -1,6 +1,8 @@
 //! Golden diagnostics: every file of `corpus/lint` is read and checked; what people are shown is compared with the file
 //! beside it that ends in `.stderr`. `UPDATE=1` rewrites those files.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
