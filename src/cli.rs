@@ -75,15 +75,15 @@ enum Verb {
 impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
-            Self::Demo(arguments) => demo::run(&arguments, console),
-            Self::DemoModel(arguments) => demo_model::run(&arguments, console),
-            Self::Gate(arguments) => gate::run(&arguments, console),
-            Self::Explain(arguments) => explain::run(&arguments, console),
             Self::Approvals(arguments) => approvals::run(&arguments, console),
             Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
-            Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
             Self::Audit(arguments) => audit::run(&arguments, console),
             Self::Coverage(arguments) => coverage::run(&arguments, console),
+            Self::Demo(arguments) => demo::run(&arguments, console),
+            Self::DemoModel(arguments) => demo_model::run(&arguments, console),
+            Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
+            Self::Explain(arguments) => explain::run(&arguments, console),
+            Self::Gate(arguments) => gate::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }

@@ -32,6 +32,8 @@ mod report;
 mod selector;
 mod suggest;
 mod text;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Compilation, check, compile};
 pub use diagnostic::{Diagnostic, Location, Severity};

@@ -10,7 +10,7 @@
 //! * A detector never panics on any text, and reads each candidate once.
 //!
 //! # Limits
-//! A match is at most 4 KB long, a private key 16 KB.
+//! A match is at most 4 KB long, a private key 8 KB: of a longer one, the first 5,600 bytes of the body are found.
 //!
 //! Knows nothing of queries, rules or policies.
 

@@ -114,7 +114,11 @@ impl Query {
     /// The text of a part, escapes resolved.
     #[must_use]
     pub fn text(&self, part: &Part) -> &str {
-        match part.piece {
+        self.kept(part.piece)
+    }
+
+    fn kept(&self, piece: Piece) -> &str {
+        match piece {
             // The body was checked to be UTF-8 as a whole; a span that cut a character would read as empty, and
             // the property `every_part_reads_back` holds decoders to that never happening.
             Piece::Body(span) => {
@@ -127,7 +131,7 @@ impl Query {
     /// A place as people write it, `messages[2].content[0].text`.
     #[must_use]
     pub fn place(&self, place: Place) -> String {
-        self.paths.show(place)
+        self.paths.show(place, |piece| self.kept(piece))
     }
 
     /// Bytes of text in all parts but those inside nested JSON, which would count twice.

@@ -1,6 +1,8 @@
 //! Generated files are what the code generates: the schemas of the resources and the reference of the command line.
 //! `UPDATE=1` rewrites them.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

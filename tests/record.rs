@@ -143,3 +143,37 @@ fn coverage_of_a_log_without_refusals_is_clean() {
     let json: serde_json::Value = serde_json::from_str(&check(dir.path(), &["coverage", "-o", "json"], 0, "")).unwrap();
     assert_eq!(json["groups"], serde_json::json!([]));
 }
+
+#[test]
+fn queries_are_shown_with_their_reasons_and_coverage_says_what_would_allow_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let judged = |outcome: &str, rest: serde_json::Value| -> Event {
+        let mut event = serde_json::json!({
+            "type": "query-judged", "query": countersign::base::QueryId::fresh("2026-11-23T06:00:00Z".parse().unwrap()),
+            "caller": {"user": "alice", "authenticatedBy": "jwt", "address": "127.0.0.1"}, "model": "llama\u{1b}[2J",
+            "method": "POST", "path": "/v1/chat/completions", "outcome": outcome, "revision": Digest::of(b"r"),
+            "bodyBytes": 2, "judgedMicros": 3, "retention": "Digest",
+        });
+        event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        serde_json::from_value(event).unwrap()
+    };
+    let gap =
+        serde_json::json!({"code": "not_covered", "coverage": [{"kind": "Image", "place": "messages[3].content[0]"}]});
+    let finding = serde_json::json!({"findings": [{"policy": {"namespace": "models", "name": "secrets"}, "rule": "no-keys",
+        "verdict": "Deny", "matcher": "private-key", "place": "messages[0].content"}]});
+    {
+        let (log, _) = Log::open(dir.path(), Arc::new(SystemClock::default())).unwrap();
+        log.append(&judged("would-refuse", gap)).unwrap();
+        log.append(&judged("denied", finding)).unwrap();
+        log.append(&judged("allowed", serde_json::json!({}))).unwrap();
+    }
+    check(dir.path(), &["audit", "verify"], 0, "4 entries");
+    let table = check(dir.path(), &["audit", "tail"], 0, "models/secrets: no-keys (private-key)");
+    assert!(table.contains("not_covered, Image at messages[3].content[0]"), "{table}");
+    assert!(table.contains("llama\\u{1b}[2J") && !table.contains('\u{1b}'), "{table}");
+    let line =
+        r#"coverage: [{name: allow-image, kinds: [Image], places: ["messages[*].content[*]"], action: {type: Allow}}]"#;
+    let report = check(dir.path(), &["coverage"], 0, line);
+    assert!(report.contains("rule no-keys of policy models/secrets (Deny)"), "{report}");
+    assert!(report.contains("3 queries, 2 refused"), "{report}");
+}

@@ -7,7 +7,7 @@
 //! | retention | what is shown |
 //! |---|---|
 //! | `None` | places and sizes only |
-//! | `Digest`, `Masked` | the surroundings, every finding masked |
+//! | `Digest`, `Masked` | what the query is held for with its surroundings; every other finding masked |
 //! | `Full` | everything but what would be redacted |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,9 @@ impl Plan {
             let redacted = finding.verdict == Verdict::Redact && !finding.audit_only;
             let holds = finding.verdict == Verdict::Hold && !finding.audit_only;
             for (id, range) in &finding.at {
-                let masked = mask != Retention::Full || redacted || outer.contains(id);
+                // What people are asked about they must see; what else was found is none of their business.
+                let kept = mask == Retention::Full || (mask != Retention::None && holds);
+                let masked = !kept || redacted || outer.contains(id);
                 let name = finding.matcher.to_string();
                 matches.entry(*id).or_default().push(Match { range: range.clone(), name, holds, masked });
             }

@@ -104,3 +104,31 @@ fn permitted(hold: &Hold, digest: Digest, chains: &[ChainRef]) -> Result<(), Not
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{approved, ask, at, claims, legal, name};
+    use super::super::{Event, advance};
+    use super::*;
+
+    #[track_caller]
+    fn check(hold: &Hold, body: &[u8], chains: &[&str], expected: &Result<(), NotReleased>) {
+        let chains: Vec<ChainRef> = chains.iter().map(|chain| name(chain)).collect();
+        assert_eq!(permitted(hold, Digest::of(body), &chains), *expected);
+    }
+
+    #[test]
+    fn only_an_approved_and_claimed_hold_of_these_bytes_and_chains_releases() {
+        let pending = Hold::open(ask(vec![legal()]));
+        let id = pending.id();
+        check(&pending, b"body", &["legal"], &Err(NotReleased::NotApproved(id)));
+        let approved = approved();
+        check(&approved, b"body", &["legal"], &Err(NotReleased::NotClaimed(id)));
+        let claimed = advance(&approved, claims(), at(10)).unwrap().hold;
+        check(&claimed, b"body", &["legal"], &Ok(()));
+        check(&claimed, b"other", &["legal"], &Err(NotReleased::OtherBytes(id)));
+        check(&claimed, b"body", &["legal", "security"], &Err(NotReleased::OtherChain(id, name("security"))));
+        let delivered = advance(&claimed, Event::Delivered, at(11)).unwrap().hold;
+        check(&delivered, b"body", &["legal"], &Err(NotReleased::NotClaimed(id)));
+    }
+}

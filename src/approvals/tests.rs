@@ -13,7 +13,7 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
-fn name(name: &str) -> PolicyRef {
+pub(super) fn name(name: &str) -> PolicyRef {
     PolicyRef { namespace: Some("models".to_owned()), name: name.to_owned() }
 }
 
@@ -39,11 +39,11 @@ fn chain(label: &str, stages: Vec<Stage>) -> Chain {
     Chain { name: name(label), expires_after: Duration::from_mins(10), separation_of_duties: true, stages }
 }
 
-fn legal() -> Chain {
+pub(super) fn legal() -> Chain {
     chain("legal", vec![stage("counsel", vec![group("legal"), user("alice")], 2, 1)])
 }
 
-fn ask(chains: Vec<Chain>) -> Ask {
+pub(super) fn ask(chains: Vec<Chain>) -> Ask {
     Ask {
         id: HoldId::of(at(0), [1; 10]),
         query: QueryId::of(at(0), [2; 10]),
@@ -85,8 +85,12 @@ fn denies(who: &str, groups: &[&str]) -> Event {
     says(Decision::Deny, who, groups)
 }
 
-fn claims() -> Event {
+pub(super) fn claims() -> Event {
     Event::Claimed { by: "gate".to_owned(), join: Digest::of(b"join"), digest: Digest::of(b"body") }
+}
+
+pub(super) fn approved() -> Hold {
+    live(vec![legal()], &[(1, approves("alice", &[])), (2, approves("bob", &["legal"]))]).0
 }
 
 /// Lives through events at their seconds; answers with the phase, and the words of the last refusal.

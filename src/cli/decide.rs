@@ -135,3 +135,20 @@ pub(super) fn decided(
     let by = Person { name: by.to_owned(), groups, authenticated_by: NOBODY.to_owned() };
     enter(arguments, decision, &by, clock, console)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_nobody_is_the_user_of_the_session_with_its_groups() {
+        let mut arguments = Arguments::of(std::path::Path::new("."), &["h-1"], None);
+        arguments.groups = vec!["legal".to_owned()];
+        let own = person(&arguments).unwrap();
+        assert!(!own.name.is_empty() && own.groups.len() > 1, "{own:?}");
+        arguments.name = Some("alice".to_owned());
+        let named = person(&arguments).unwrap();
+        assert_eq!((named.name.as_str(), named.groups), ("alice", vec!["legal".to_owned()]));
+        assert_eq!((own.authenticated_by.as_str(), named.authenticated_by.as_str()), (NOBODY, NOBODY));
+    }
+}

@@ -154,6 +154,9 @@ fn free(wanted: SocketAddr, flag: &str) -> anyhow::Result<SocketAddr> {
 /// Writes the sample policies afresh, so that a demonstration always starts from the same ones.
 fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
     let dir = data.join("policies");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
+    }
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     for (name, text) in SAMPLES {
         let path = dir.join(name);
@@ -174,7 +177,7 @@ Try:
   curl http://{gate}/v1/chat/completions -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Write to ada@example.com\"}}]}}'
   curl http://{gate}/api/chat -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Tell me about project nightingale\"}}]}}'
   countersign approvals list --data {data}
-  countersign approve ID --reason 'fine' --data {data}
+  countersign approve ID --as alice --reason 'fine' --data {data}
   countersign audit tail --data {data}
 
 Ctrl-C stops everything.",

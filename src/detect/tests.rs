@@ -12,7 +12,7 @@ use fixtures::{CONTROL, Case, PERSONAL, SECRETS, TOLD, spell};
 /// The longest match of any detector but private keys, in bytes.
 const MATCH_BYTES_MAX: usize = 4096;
 /// The longest match of a private key.
-const KEY_BYTES_MAX: usize = 16 << 10;
+const KEY_BYTES_MAX: usize = 8 << 10;
 
 fn all() -> impl Iterator<Item = &'static Detector> {
     names().map(|name| by_name(name).expect("a name of the table"))

@@ -47,6 +47,11 @@ impl Builder {
         self.query.paths.key(parent, name)
     }
 
+    /// The place of a free key whose text is kept already.
+    pub fn key_at(&mut self, parent: Place, text: Piece) -> Place {
+        self.query.paths.key_at(parent, text)
+    }
+
     /// The place of a list element.
     pub fn index(&mut self, parent: Place, index: usize) -> Place {
         self.query.paths.index(parent, index)
@@ -59,8 +64,13 @@ impl Builder {
 
     /// Keeps resolved text in the arena.
     pub fn intern(&mut self, text: &str) -> Piece {
+        self.intern_with(|arena| arena.push_str(text))
+    }
+
+    /// Keeps what `write` appends to the arena.
+    pub fn intern_with(&mut self, write: impl FnOnce(&mut String)) -> Piece {
         let start = self.query.arena.len();
-        self.query.arena.push_str(text);
+        write(&mut self.query.arena);
         Piece::Arena(Span::new(start, self.query.arena.len()))
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::Piece;
+
 /// Names a place within its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place(u32);
@@ -16,6 +18,8 @@ enum Step {
     Root,
     Field(&'static str),
     Key(Box<str>),
+    /// A key whose text the query keeps.
+    KeyAt(Piece),
     Index(u32),
     Nested,
 }
@@ -42,6 +46,10 @@ impl Paths {
         self.push(parent, Step::Key(name.into()))
     }
 
+    pub(super) fn key_at(&mut self, parent: Place, piece: Piece) -> Place {
+        self.push(parent, Step::KeyAt(piece))
+    }
+
     pub(super) fn index(&mut self, parent: Place, index: usize) -> Place {
         self.push(parent, Step::Index(u32::try_from(index).unwrap_or(u32::MAX)))
     }
@@ -50,7 +58,7 @@ impl Paths {
         self.push(parent, Step::Nested)
     }
 
-    pub(super) fn show(&self, place: Place) -> String {
+    pub(super) fn show<'q>(&self, place: Place, text: impl Fn(Piece) -> &'q str) -> String {
         let mut steps = Vec::new();
         let mut at = place;
         while let Some((parent, step)) = self.0.get(at.0 as usize) {
@@ -65,10 +73,8 @@ impl Paths {
             match step {
                 Step::Root => {}
                 Step::Field(name) => dotted(&mut out, name),
-                Step::Key(name) if plain(name) => dotted(&mut out, name),
-                Step::Key(name) => {
-                    let _ = write!(out, "[{name:?}]");
-                }
+                Step::Key(name) => keyed(&mut out, name),
+                Step::KeyAt(piece) => keyed(&mut out, text(*piece)),
                 Step::Index(index) => {
                     let _ = write!(out, "[{index}]");
                 }
@@ -76,6 +82,14 @@ impl Paths {
             }
         }
         if out.is_empty() { "body".to_owned() } else { out }
+    }
+}
+
+fn keyed(out: &mut String, name: &str) {
+    if plain(name) {
+        dotted(out, name);
+    } else {
+        let _ = write!(out, "[{name:?}]");
     }
 }
 

@@ -26,6 +26,8 @@ type Strings = BTreeSet<Vec<u8>>;
 const CLASS_MEMBERS_MAX: u32 = 16;
 /// Digits that make a better need than a single sign such as `-` or `.`, which prose is full of.
 const DIGITS_WANTED: usize = 3;
+/// Length from which digits and signs tell as much as letters.
+const TELLING_BYTES: usize = 5;
 
 /// What is known of a node.
 struct Known {
@@ -41,7 +43,7 @@ pub(super) fn need(hir: &Hir) -> Need {
     let atoms = best(known.exact, known.required).filter(usable);
     let digits = digits(hir);
     match atoms {
-        Some(set) if shortest(&set) >= 2 || digits < DIGITS_WANTED => Need::Atoms(set.into_iter().collect()),
+        Some(set) if digits < DIGITS_WANTED || telling(&set) => Need::Atoms(set.into_iter().collect()),
         _ if digits > 0 => Need::Digits(digits),
         Some(set) => Need::Atoms(set.into_iter().collect()),
         None => Need::Nothing,
@@ -55,6 +57,11 @@ fn shortest(set: &Strings) -> usize {
 /// Length without the spaces round it, which are everywhere.
 fn meaningful(atom: &[u8]) -> usize {
     atom.trim_ascii().len()
+}
+
+/// Whether each holds two letters, or is long: `19` and `-` stand in every text with numbers.
+fn telling(set: &Strings) -> bool {
+    set.iter().all(|s| s.len() >= TELLING_BYTES || s.iter().filter(|b| b.is_ascii_alphabetic() || !b.is_ascii()).count() >= 2)
 }
 
 /// Two letters or more, or a sign that is rare by itself.

@@ -3,6 +3,7 @@
 //! Three answers: yes, no, and an error. An error is never taken for a no: a branch answers with the error wherever
 //! the child's true answer could have changed its own. Knows nothing of actions and verdicts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::cel::Variables;
@@ -13,6 +14,7 @@ use super::rates::Reading;
 use super::scan::Scan;
 use super::{Context, RateUnit, RuleSet};
 use crate::query::{Query, RoleSet};
+use crate::wire::{self, Server};
 
 /// What a condition answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,9 +171,18 @@ impl<'a> Sight<'a> {
         if evidence.len() > before { Answer::Yes } else { Answer::No }
     }
 
+    /// Names are compared in the one form that the server gives them, so that no second spelling slips past a rule.
     fn model(&self, models: &[Glob]) -> Option<Evidence> {
-        let name = self.query.model.as_deref().filter(|name| models.iter().any(|glob| glob.matches_any_case(name)))?;
-        Some(Evidence::measured("model", name.to_owned()))
+        let server = self.context.server;
+        let named = self.query.model.as_deref().or_else(|| wire::path_model(server, self.context.path))?;
+        let name = in_one_form(server, named);
+        let matches = |glob: &Glob| match glob {
+            Glob::Exactly(model) => {
+                model.eq_ignore_ascii_case(named) || in_one_form(server, model).eq_ignore_ascii_case(&name)
+            }
+            Glob::Beginning(_) => glob.matches_any_case(named) || glob.matches_any_case(&name),
+        };
+        models.iter().any(matches).then(|| Evidence::measured("model", named.to_owned()))
     }
 
     fn rate(&mut self, leaf: &RateLeaf) -> Option<Evidence> {
@@ -194,6 +205,11 @@ impl<'a> Sight<'a> {
         let over = format!("over {} {unit} in {} s", rate.count_max, rate.window.as_secs_f64());
         (reading == Reading::Over).then(|| Evidence::measured("rate", over))
     }
+}
+
+/// A model name in its one form; a name that the server would not take stays as it is.
+fn in_one_form(server: Server, name: &str) -> Cow<'_, str> {
+    wire::canonical_model(server, name).map_or(Cow::Borrowed(name), |name| Cow::Owned(name.model))
 }
 
 impl Evidence {

@@ -183,8 +183,8 @@ impl Asking<'_, '_> {
             Leaf::Operations(_) => ("operations", format!("the operation is {}", self.sight.query.operation.name())),
             Leaf::Routes(_) => ("routes", format!("the path is {}", self.sight.context.path)),
             Leaf::Models(_) => {
-                let model = self.sight.query.model.as_deref();
-                ("models", model.map_or_else(|| "the query names no model".to_owned(), |m| format!("the model is {m}")))
+                let model = self.sight.query.model.as_deref().map(|model| format!("the model is {model}"));
+                ("models", model.unwrap_or_else(|| "the query names no such model".to_owned()))
             }
         }
     }

@@ -61,6 +61,21 @@ pub enum Basis {
 }
 
 /// Proof that the engine lets these bytes through. Made in this room only.
+///
+/// ```compile_fail,E0451
+/// use countersign::base::Digest;
+/// use countersign::rules::{Basis, Clearance};
+///
+/// let digest = Digest::of(b"");
+/// Clearance { body: bytes::Bytes::new(), digest, revision: digest, basis: Basis::Allowed };
+/// ```
+///
+/// Nor can one be used twice:
+///
+/// ```compile_fail,E0277
+/// fn twice<T: Clone>() {}
+/// twice::<countersign::rules::Clearance>();
+/// ```
 #[derive(Debug)]
 pub struct Clearance {
     pub(super) body: Bytes,
@@ -96,6 +111,14 @@ impl Clearance {
 }
 
 /// A query that needs people. Made in this room only; `approvals` turns it into a release or never does.
+///
+/// ```compile_fail,E0451
+/// use countersign::rules::{Held, Judgement, Ruling};
+///
+/// fn relabel(held: Held, other: Held) -> Held {
+///     Held { chains: Vec::new(), ..held }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Held {
     pub(super) query: Query,

@@ -5,7 +5,6 @@
 //! known and within [`WALK_BYTES_MAX`]. Knows nothing of queries and verdicts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
 
@@ -14,7 +13,7 @@ use super::atoms::Need;
 use super::limits::{
     DENSE_BYTES_MAX, KEYWORD_BYTES_MAX, KEYWORDS_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX, WALK_BYTES_MAX,
 };
-use super::pattern::{Pattern, Shared};
+use super::pattern::{self, Shared};
 use super::view;
 
 /// Names one thing looked for in texts.
@@ -127,8 +126,8 @@ impl Gathering {
         let unit = Unit::at(self.known.len());
         match text {
             TextMatch::Keywords { any, .. } => self.keywords(any, unit, &identity)?,
-            TextMatch::Regex(source) => self.pattern(Pattern::of_regex(source)?, unit)?,
-            TextMatch::Detector(detector) => self.pattern(Pattern::of_detector(detector)?, unit)?,
+            TextMatch::Regex(source) => self.pattern(pattern::of_regex(source)?, unit)?,
+            TextMatch::Detector(detector) => self.pattern(pattern::of_detector(detector)?, unit)?,
         }
         self.known.insert(identity, unit);
         Ok(unit)
@@ -152,7 +151,7 @@ impl Gathering {
         Ok(())
     }
 
-    fn pattern(&mut self, pattern: Pattern, unit: Unit) -> Result<(), String> {
+    fn pattern(&mut self, pattern: Shared, unit: Unit) -> Result<(), String> {
         if self.slots.len() == PATTERNS_MAX {
             return Err(format!("more than {PATTERNS_MAX} different patterns in all policies of a workload"));
         }
@@ -161,7 +160,7 @@ impl Gathering {
                 self.literals.entry(atom.clone()).or_default().push(Owner::Atom(self.slots.len()));
             }
         }
-        self.slots.push(Slot { pattern: Arc::new(pattern), unit });
+        self.slots.push(Slot { pattern, unit });
         Ok(())
     }
 

@@ -14,13 +14,15 @@ pub(super) const PATTERNS_MAX: usize = 2_000;
 pub(super) const PATTERN_BYTES_MAX: usize = 4 << 10;
 /// Largest compiled form of one pattern: what `[a-z]{1000}` needs, far below what `\p{L}{1000}` does.
 pub(super) const NFA_BYTES_MAX: usize = 1 << 20;
+/// The same for the patterns of detectors, which are ours: private keys reach far.
+pub(super) const DETECTOR_BYTES_MAX: usize = 16 << 20;
 /// Room for the lazily built states of one pattern. Most use a few KB; the engine's default of 2 MB lets go too early
 /// in texts of many scripts.
 pub(super) const DFA_CACHE_BYTES_MAX: usize = 4 << 20;
-/// How much the lazily built states of a pattern may grow while it reads a probe text: honest patterns
-/// take 2 to 20 KB, those with counted Unicode classes up to 300 KB. More means that its states are
-/// without end, and a prompt could make it a hundred times slower.
-pub(super) const DFA_GROWTH_BYTES_MAX: usize = 512 << 10;
+/// How much the lazily built states of a pattern may grow while it reads the second half of a probe text: honest patterns
+/// have met nearly all of theirs in the first. More means that its states are without end, and a prompt could make it a
+/// hundred times slower.
+pub(super) const DFA_GROWTH_BYTES_MAX: usize = 16 * PROBE_BYTES;
 /// Length of a probe text; the worst case is modelled for a prompt of this length.
 pub(super) const PROBE_BYTES: usize = 4 << 10;
 /// Most bytes that all patterns together may walk in the worst prompt of `PROBE_BYTES`: 512 readings of each byte, about

@@ -6,8 +6,9 @@
 //! Guarantees: a compiled pattern never matches the empty text, and probe texts do not exhaust its lazily built states.
 //! Knows nothing of rules and queries.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use aho_corasick::AhoCorasick;
 use regex_automata::hybrid::dfa::DFA;
@@ -19,15 +20,34 @@ use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, Clas
 use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::atoms::{Need, need};
-use super::limits::{DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PROBE_BYTES};
+use super::limits::{DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX};
 use crate::detect::Detector;
 
+/// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
+/// pattern's reach, so without an end many small parts would cost a multiple of their size.
+const RESTARTS_MAX: usize = 1_000;
 /// How many of the signs that a pattern tells apart are tried in pairs.
-const NARROW_SIGNS: usize = 6;
+const NARROW_SIGNS: usize = 5;
 /// How many inner starts of a pattern are tried.
-const INNER_PROBES_MAX: usize = 3;
+const INNER_PROBES_MAX: usize = 2;
 /// A failed candidate of at most this length is looked into again for another that starts later.
 const RETRY_BYTES_MAX: usize = 64;
+
+/// Whether a match that begins inside another one counts too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overlaps {
+    /// It does: one of them may lie in other parts.
+    Counted,
+    /// It does not.
+    Skipped,
+}
+
+/// Whose a pattern is: those of detectors are long and few, and tests of their own hold them to be harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Policy,
+    Ours,
+}
 
 /// A pattern ready to run.
 #[derive(Debug)]
@@ -48,13 +68,13 @@ pub(super) struct Pattern {
 
 impl Pattern {
     /// Compiles a policy's regular expression.
-    pub(super) fn of_regex(source: &str) -> Result<Self, String> {
-        Self::compile(source)
+    fn of_regex(source: &str) -> Result<Self, String> {
+        Self::compile(source, Trust::Policy)
     }
 
     /// Compiles a detector.
-    pub(super) fn of_detector(detector: &'static Detector) -> Result<Self, String> {
-        let mut pattern = Self::compile(detector.pattern)?;
+    fn of_detector(detector: &'static Detector) -> Result<Self, String> {
+        let mut pattern = Self::compile(detector.pattern, Trust::Ours)?;
         pattern.detector = Some(detector);
         if !detector.keywords.is_empty() {
             let words = AhoCorasick::builder().ascii_case_insensitive(true).build(detector.keywords);
@@ -72,8 +92,8 @@ impl Pattern {
         Ok(pattern)
     }
 
-    fn compile(source: &str) -> Result<Self, String> {
-        if source.len() > PATTERN_BYTES_MAX {
+    fn compile(source: &str, trust: Trust) -> Result<Self, String> {
+        if trust == Trust::Policy && source.len() > PATTERN_BYTES_MAX {
             return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes; a list of words belongs under `keywords`"));
         }
         let hir = parse(source)?;
@@ -84,8 +104,10 @@ impl Pattern {
         if properties.minimum_len() == Some(0) {
             return Err("matches the empty text, so it would match everywhere; require at least one character".to_owned());
         }
-        let regex = engine(&hir)?;
-        probe(&hir)?;
+        let regex = engine(&hir, trust)?;
+        if trust == Trust::Policy {
+            probe(&hir)?;
+        }
         let secret = (0..regex.group_info().group_len(regex_automata::PatternID::ZERO))
             .find(|i| regex.group_info().to_name(regex_automata::PatternID::ZERO, *i) == Some("secret"));
         let looks = properties.look_set();
@@ -100,16 +122,23 @@ impl Pattern {
         })
     }
 
-    /// Calls `found` with each confirmed match that lies in `window` of `text`, until it says to stop.
-    pub(super) fn each(&self, text: &str, window: Range<usize>, mut found: impl FnMut(Range<usize>)) {
+    /// Calls `found` with each confirmed match that lies in `window` of `text`.
+    pub(super) fn each(&self, text: &str, window: Range<usize>, overlaps: Overlaps, mut found: impl FnMut(Range<usize>)) {
         let mut at = window.start;
+        let mut restarts = 0;
         let mut captures = self.secret.map(|_| self.regex.create_captures());
         while at < window.end {
             let input = Input::new(text).span(at..window.end);
             let Some((whole, finding)) = self.next(&input, captures.as_mut()) else { return };
-            if self.confirms(text, &whole) {
-                at = whole.end;
+            let confirmed = self.confirms(text, &whole);
+            if confirmed {
                 found(finding);
+            }
+            if overlaps == Overlaps::Counted && restarts < RESTARTS_MAX && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX) {
+                restarts += 1;
+                at = text.ceil_char_boundary(whole.start + 1);
+            } else if confirmed {
+                at = whole.end;
             } else if whole.len() <= RETRY_BYTES_MAX {
                 at = after_token(text, &whole);
             } else {
@@ -151,14 +180,18 @@ pub(super) fn for_names(source: &str) -> Result<Regex, String> {
         return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes"));
     }
     let hir = parse(source)?;
-    let regex = engine(&hir)?;
+    let regex = engine(&hir, Trust::Policy)?;
     probe(&hir)?;
     Ok(regex)
 }
 
-fn engine(hir: &Hir) -> Result<Regex, String> {
+fn engine(hir: &Hir, trust: Trust) -> Result<Regex, String> {
+    let nfa_bytes_max = match trust {
+        Trust::Policy => NFA_BYTES_MAX,
+        Trust::Ours => DETECTOR_BYTES_MAX,
+    };
     let config = Regex::config()
-        .nfa_size_limit(Some(NFA_BYTES_MAX))
+        .nfa_size_limit(Some(nfa_bytes_max))
         .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
         .onepass_size_limit(Some(1 << 18));
     Regex::builder()
@@ -288,18 +321,24 @@ fn grows(hir: &Hir) -> Result<(), String> {
     let mut cache = dfa.create_cache();
     for text in probe_texts(&dfa) {
         dfa.reset_cache(&mut cache);
-        let empty = cache.memory_usage();
+        let mut half = None;
         let mut at = 0;
         // Each match ends a search; the next begins there, as a scan of a whole text would.
         while at < text.len() {
-            let input = Input::new(&text).range(at..).anchored(Anchored::No);
+            // The first half by itself, then the second.
+            let end = if at < text.len() / 2 { text.len() / 2 } else { text.len() };
+            let input = Input::new(&text).range(at..end).anchored(Anchored::No);
             match dfa.try_search_fwd(&mut cache, &input) {
-                Ok(Some(half)) => at = half.offset().max(at + 1),
-                Ok(None) => break,
+                Ok(Some(found)) => at = found.offset().max(at + 1),
+                Ok(None) => at = input.end(),
                 Err(_) => return Err(refused()),
             }
+            if half.is_none() && at >= text.len() / 2 {
+                half = Some(cache.memory_usage());
+            }
         }
-        if cache.clear_count() > 0 || cache.memory_usage().saturating_sub(empty) > DFA_GROWTH_BYTES_MAX {
+        let grown = cache.memory_usage().saturating_sub(half.unwrap_or(0));
+        if cache.clear_count() > 0 || grown > DFA_GROWTH_BYTES_MAX {
             return Err(refused());
         }
     }
@@ -324,7 +363,7 @@ fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
     let own: Vec<u8> = classes.representatives(..).filter_map(regex_automata::util::alphabet::Unit::as_u8).collect();
     let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
     let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
-        (0..2 * PROBE_BYTES)
+        (0..PROBE_BYTES)
             .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
             .collect()
     };
@@ -347,5 +386,34 @@ impl Scramble {
     }
 }
 
-/// A shared pattern.
+/// A pattern shared by all rule sets that hold it.
 pub(super) type Shared = Arc<Pattern>;
+
+/// Patterns of the rule sets that are alive, so that an edit of one policy compiles what is new only.
+///
+/// INVARIANT: a memo of a pure function; it holds no pattern longer than a rule set does.
+static ALIVE: LazyLock<Mutex<BTreeMap<String, Weak<Pattern>>>> = LazyLock::new(Mutex::default);
+
+/// A policy's regular expression, compiled once while any rule set holds it.
+pub(super) fn of_regex(source: &str) -> Result<Shared, String> {
+    shared(format!("regex {source}"), || Pattern::of_regex(source))
+}
+
+/// A detector, compiled once while any rule set holds it.
+pub(super) fn of_detector(detector: &'static Detector) -> Result<Shared, String> {
+    shared(format!("detector {}", detector.name), || Pattern::of_detector(detector))
+}
+
+fn shared(key: String, compile: impl FnOnce() -> Result<Pattern, String>) -> Result<Shared, String> {
+    let alive = || ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pattern) = alive().get(&key).and_then(Weak::upgrade) {
+        return Ok(pattern);
+    }
+    let pattern = Arc::new(compile()?);
+    let mut alive = alive();
+    alive.insert(key, Arc::downgrade(&pattern));
+    if alive.len() > 2 * PATTERNS_MAX {
+        alive.retain(|_, pattern| pattern.strong_count() > 0);
+    }
+    Ok(pattern)
+}

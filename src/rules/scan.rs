@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Owner, Unit};
+use super::pattern::Overlaps;
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
@@ -144,8 +145,7 @@ impl Scanner<'_, '_> {
         let wanted = around(text, bytes, pattern.reach);
         let Some(open) = windows.get_mut(slot) else { return };
         match open {
-            // INVARIANT: literals arrive in order of their ends, and a window begins a fixed reach before its literal, so
-            // a later literal of the same layer never needs bytes before the window but by the length of a literal.
+            // INVARIANT: literals arrive in order of their ends, so what does not touch the window lies after it.
             Some(window) if window.layer == layer && wanted.start <= window.bytes.end => {
                 window.bytes.start = window.bytes.start.min(wanted.start);
                 window.bytes.end = window.bytes.end.max(wanted.end);
@@ -179,7 +179,9 @@ impl Scanner<'_, '_> {
             return;
         }
         let mut found = Vec::new();
-        slot.pattern.each(layer.text(), window, |bytes| found.push(bytes));
+        // In joined texts a match of other parts may begin inside one.
+        let overlaps = if layer.joins() { Overlaps::Counted } else { Overlaps::Skipped };
+        slot.pattern.each(layer.text(), window, overlaps, |bytes| found.push(bytes));
         for bytes in found {
             self.keep(slot.unit, layer, bytes);
         }

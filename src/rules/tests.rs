@@ -11,7 +11,8 @@ use crate::wire::{Format, Server};
 
 /// A chat query of these messages, put together by hand: the body holds the texts one after another.
 fn chat(messages: &[(Role, &str)]) -> Query {
-    let body: String = messages.iter().map(|(_, text)| format!("{text}\n")).collect();
+    let texts: Vec<&str> = messages.iter().map(|(_, text)| *text).collect();
+    let body = format!("{}\n", texts.join("\n"));
     let mut builder = Builder::new(Bytes::from(body), Operation::Chat);
     let mut at = 0;
     for (index, (role, text)) in messages.iter().enumerate() {
@@ -466,7 +467,7 @@ fn encoded_text_beyond_the_limit_is_a_gap() {
 
 #[test]
 fn a_rate_counts_each_query_once_per_caller_and_frees_up_with_time() {
-    let rate = Rate { unit: RateUnit::Queries, count_max: 2, window: Duration::from_secs(60) };
+    let rate = Rate { unit: RateUnit::Queries, count_max: 2, window: Duration::from_mins(1) };
     let set = set(vec![when(Matcher::All(vec![words(&["hello"]), Matcher::RateOver(rate)]), deny())]);
     let mut world = World::default();
     let ask = |world: &World, text: &str| world.judge(&set, user(text)).verdict;
@@ -478,11 +479,11 @@ fn a_rate_counts_each_query_once_per_caller_and_frees_up_with_time() {
     world.caller.rate_key = "bob".to_owned();
     assert_eq!(ask(&world, "hello"), NO);
     world.caller.rate_key = "ada".to_owned();
-    world.now = world.now.checked_add(jiff::SignedDuration::from_secs(60)).unwrap();
+    world.now = world.now.checked_add(jiff::SignedDuration::from_mins(1)).unwrap();
     assert_eq!(ask(&world, "hello"), YES, "the window before still counts in full");
     world.now = world.now.checked_add(jiff::SignedDuration::from_secs(31)).unwrap();
     assert_eq!(ask(&world, "hello"), NO, "half of it has passed");
-    let tokens = Rate { unit: RateUnit::Tokens, count_max: 3, window: Duration::from_secs(60) };
+    let tokens = Rate { unit: RateUnit::Tokens, count_max: 3, window: Duration::from_mins(1) };
     let set = super::tests::set(vec![when(Matcher::RateOver(tokens), deny())]);
     assert_eq!(world.judge(&set, user("hello")).verdict, NO);
     assert_eq!(world.judge(&set, user("hello")).verdict, YES);
@@ -565,4 +566,157 @@ fn findings_are_bounded_and_the_verdict_counts_all() {
     assert_eq!(judgement.findings.len(), crate::base::limits::FINDINGS_MAX);
     assert_eq!(judgement.verdict, Verdict::Deny);
     assert_eq!(judgement.findings[judgement.alerts[0].1].verdict, Verdict::Alert);
+}
+
+/// A chat query as a client writes it.
+fn posted(body: &str) -> Query {
+    crate::wire::decode(Format::OpenaiChat, Bytes::copy_from_slice(body.as_bytes())).unwrap()
+}
+
+fn said(text: &str) -> Query {
+    posted(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":{}}}]}}"#, serde_json::json!(text)))
+}
+
+fn detector(name: &str) -> Matcher {
+    Matcher::Text(TextMatch::Detector(crate::detect::by_name(name).unwrap()))
+}
+
+#[track_caller]
+fn redacts(rules: Vec<Rule>, text: &str, expected: &str) {
+    let judgement = World::default().judge(&set(rules), said(text));
+    assert_eq!(judgement.verdict, Verdict::Redact, "{text}: {judgement:?}");
+    let Ruling::Clear(clearance) = judgement.ruling else { panic!("passes") };
+    assert_eq!(clearance.basis(), Basis::Redacted);
+    assert_eq!(clearance.digest(), crate::base::Digest::of(clearance.body()));
+    let expected = format!(r#"{{"model":"m","messages":[{{"role":"user","content":{}}}]}}"#, serde_json::json!(expected));
+    assert_eq!(std::str::from_utf8(clearance.body()).unwrap(), expected);
+}
+
+#[test]
+fn a_redaction_changes_what_matched_and_nothing_else() {
+    let email = || when(detector("email"), Action::Redact);
+    let word = || when(words(&["project x"]), Action::Redact);
+    redacts(vec![email()], "a@b.example.com, c@d.example.com, a@b.example.com", "[EMAIL_1], [EMAIL_2], [EMAIL_1]");
+    redacts(vec![word()], "about Project\n X!", "about [REDACTED_1]!");
+    redacts(vec![word(), email()], "project x: a@b.example.com", "[REDACTED_1]: [EMAIL_1]");
+    redacts(vec![when(words(&["ab cd"]), Action::Redact), when(words(&["cd ef"]), Action::Redact)], "ab cd ef", "[REDACTED_1]");
+    redacts(vec![word()], "\u{201c}ｐroject\u{200b} x\u{201d} é", "\u{201c}[REDACTED_1]\u{201d} é");
+    redacts(vec![when(regex(r"\bsk-[a-z]+"), Action::Redact)], "sk-abc \"q\" sk-abc", "[REDACTED_1] \"q\" [REDACTED_1]");
+}
+
+#[test]
+fn a_redaction_that_is_not_possible_refuses() {
+    let number = posted(r#"{"model":"m","seed":4111,"messages":[{"role":"user","content":"hi"}]}"#);
+    let rules = vec![when(regex("411[0-9]"), Action::Redact)];
+    let judgement = World::default().judge(&set(rules), number);
+    let Ruling::Deny(denial) = judgement.ruling else { panic!("is refused") };
+    assert_eq!(denial.code, DenialCode::RedactionFailed);
+    assert!(denial.message.starts_with("`seed` "), "{}", denial.message);
+    // The mark itself matches what must be redacted.
+    let marks = Matcher::Text(TextMatch::Keywords { any: vec!["red".to_owned()], whole_words: false });
+    let judgement = World::default().judge(&set(vec![when(marks, Action::Redact)]), said("red"));
+    assert!(matches!(judgement.ruling, Ruling::Deny(denial) if denial.code == DenialCode::RedactionFailed));
+    // Nothing to redact.
+    let judgement = World::default().judge(&set(vec![when(Matcher::TextBytesOver(1), Action::Redact)]), said("red"));
+    assert!(matches!(judgement.ruling, Ruling::Deny(denial) if denial.code == DenialCode::RedactionFailed));
+}
+
+#[test]
+fn what_is_held_is_redacted_and_a_rate_counts_it_once() {
+    let rate = Rate { unit: RateUnit::Queries, count_max: 1, window: Duration::from_mins(1) };
+    let rules = vec![
+        when(detector("email"), Action::Redact),
+        when(words(&["contract"]), hold("legal")),
+        when(Matcher::RateOver(rate), deny()),
+    ];
+    let judgement = World::default().judge(&set(rules), said("contract for a@b.example.com"));
+    let Ruling::Hold(held) = judgement.ruling else { panic!("is held") };
+    assert!(std::str::from_utf8(held.body()).unwrap().contains("contract for [EMAIL_1]"));
+    assert!(std::str::from_utf8(held.query().body()).unwrap().contains("a@b.example.com"));
+}
+
+#[test]
+fn a_policy_in_audit_mode_never_changes_bytes() {
+    let audit = Policy { mode: Mode::Audit, ..policy("p", vec![when(detector("email"), Action::Redact)]) };
+    let query = said("a@b.example.com");
+    let body = query.body().clone();
+    let judgement = World::default().judge(&RuleSet::build(vec![audit]).unwrap(), query);
+    assert_eq!(judgement.verdict_if_enforced, Verdict::Redact);
+    assert!(matches!(judgement.ruling, Ruling::Clear(clearance) if *clearance.body() == body));
+}
+
+#[test]
+fn masked_text_holds_nothing_a_rule_looks_for() {
+    let set = set(vec![when(detector("email"), Action::Allow), when(words(&["secret"]), deny())]);
+    let text = masked(&set, &said("the secret of a@b.example.com and b"));
+    assert!(text.contains("messages[0].content: the [REDACTED_1] of [EMAIL_1] and b\n"), "{text}");
+}
+
+#[test]
+fn a_model_is_matched_in_the_form_its_server_gives_it() {
+    let set = set(vec![when(Matcher::Models(vec!["llama3:latest".to_owned()]), deny())]);
+    let world = World::default();
+    let judge_on = |server: Server, model: &str| {
+        let mut query = Builder::new(Bytes::from_static(b"{}"), Operation::Chat);
+        query.query().model = Some(model.to_owned());
+        let context = Context {
+            format: Format::OllamaChat,
+            server,
+            method: "POST",
+            path: "/api/chat",
+            caller: &world.caller,
+            workload: &world.workload,
+            posture: Posture::Enforce,
+            now: world.now,
+            rates: &world.rates,
+        };
+        judge(&set, query.finish(), &context).verdict
+    };
+    assert_eq!(judge_on(Server::Ollama, "registry.ollama.ai/library/Llama3"), YES);
+    assert_eq!(judge_on(Server::Ollama, "llama3:8b"), NO);
+    assert_eq!(judge_on(Server::Vllm, "llama3"), NO);
+}
+
+#[test]
+fn all_detectors_together_stay_within_the_budget() {
+    let rules = vec![when(Matcher::Any(crate::detect::names().map(detector).collect()), deny())];
+    RuleSet::build(vec![policy("p", rules)]).unwrap();
+}
+
+#[test]
+fn of_matches_that_overlap_across_seams_each_counts_for_its_roles() {
+    let mut rule = when(regex("[abc]{2}"), deny());
+    rule.roles = RoleSet::of(&[Role::User]);
+    let query = chat(&[(Role::System, "a"), (Role::User, "b"), (Role::User, "c")]);
+    assert_eq!(World::default().judge(&set(vec![rule]), query).verdict, YES);
+}
+
+#[test]
+fn a_caller_for_whom_there_is_no_room_counts_as_over_the_rate() {
+    let rates = Rates::default();
+    let rate = Rate { unit: RateUnit::Queries, count_max: 5, window: Duration::from_secs(1) };
+    let rule = crate::base::Digest::of(b"rule");
+    let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+    let count = |caller: usize, now| rates.count(rule, &format!("caller {caller}"), &rate, 1, now);
+    let over = (0..110_000).filter(|caller| count(*caller, now) == rates::Reading::Over).count();
+    assert!((9_000..=11_000).contains(&over), "{over}");
+    assert_eq!(count(0, now), rates::Reading::Within, "who is known goes on");
+    let later = now.checked_add(jiff::SignedDuration::from_secs(3)).unwrap();
+    assert_eq!(count(200_000, later), rates::Reading::Within, "stale counters make room");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_the_texts_findings_lie_on_characters(texts in proptest::collection::vec("(?s).{0,40}|[a\u{430} \u{200b}@.1-]{0,60}", 1..5)) {
+        let inside = Matcher::Text(TextMatch::Keywords { any: vec!["a".to_owned(), "a 1".to_owned()], whole_words: false });
+        let rules = vec![when(Matcher::Any(vec![inside, regex("[a1]{2}"), regex(r"\S@\S"), detector("email")]), Action::Allow)];
+        let messages: Vec<_> = texts.iter().map(|text| (Role::User, text.as_str())).collect();
+        let query = chat(&messages);
+        let judgement = World::default().judge(&set(rules), query);
+        let query = judgement.query.unwrap();
+        for (part, range) in judgement.findings.iter().flat_map(|finding| &finding.at) {
+            let text = query.text(query.part(*part).unwrap());
+            proptest::prop_assert!(text.get(range.clone()).is_some_and(|found| !found.is_empty()));
+        }
+    }
 }

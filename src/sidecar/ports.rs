@@ -33,8 +33,8 @@ pub enum HoldFailure {
 
 /// Where people are asked.
 pub trait Holds: Send + Sync {
-    /// Opens a hold, or joins the pending one (or the approved one that may still be claimed) with the same join key;
-    /// answers with the id that counts.
+    /// Opens a hold, or joins the pending one with the same join key (or the approved one that may still be claimed, or
+    /// the one refused a moment ago: see `approvals::joins`); answers with the id that counts.
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>>;
     /// Waits until the hold is settled; may be dropped at any time.
     fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>>;

@@ -22,6 +22,7 @@ mod failure;
 mod file;
 mod request;
 mod schema;
+mod scribe;
 mod store;
 mod waiters;
 
@@ -41,6 +42,7 @@ use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Release, Step};
 use crate::base::{Clock, Digest, HoldId};
 use crate::rules::Held;
 use crate::sidecar::{HoldFailure, Holds, Recorder, Wait};
+use scribe::Scribe;
 use store::Opened;
 use waiters::Waiters;
 
@@ -52,15 +54,13 @@ const UNSEEN: i64 = i64::MIN;
 
 /// The gate's holds.
 pub struct SqliteHolds {
-    store: Store,
-    recorder: Arc<dyn Recorder>,
+    store: Arc<Store>,
+    scribe: Arc<Scribe>,
     /// Who claims, in the record: `gate 4711`.
     claimant: String,
     waiters: Waiters,
     /// The database's change counter when all of it had been seen to.
     seen: std::sync::Mutex<i64>,
-    /// Held while decisions are copied to the audit trail, so that none is copied twice.
-    recording: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for SqliteHolds {
@@ -72,18 +72,20 @@ impl std::fmt::Debug for SqliteHolds {
 impl SqliteHolds {
     /// Opens `folder/approvals.db`, making both if needed. Spawn [`SqliteHolds::watch`] beside it.
     pub async fn open(
-        folder: &Path, clock: Arc<dyn Clock>, recorder: Arc<dyn Recorder>,
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        recorder: Arc<dyn Recorder>,
     ) -> Result<Arc<Self>, StoreFailure> {
-        let store = Store::open(folder, Missing::Create, clock).await?;
+        let store = Arc::new(Store::open(folder, Missing::Create, clock).await?);
+        let scribe = Arc::new(Scribe::new(Arc::clone(&store), recorder));
         // Decisions may have come while no gate was running: the first look sees to them.
         let seen = std::sync::Mutex::new(UNSEEN);
         Ok(Arc::new(Self {
             store,
-            recorder,
+            scribe,
             claimant: format!("gate {}", std::process::id()),
             waiters: Waiters::default(),
             seen,
-            recording: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -123,7 +125,7 @@ impl SqliteHolds {
             let pending = self.store.pending().await.map_err(unavailable)?;
             self.waiters.wake(|id| !pending.contains(&id.to_string()));
         }
-        self.record().await?;
+        self.scribe.record().await?;
         self.swap_seen(version);
         Ok(())
     }
@@ -140,23 +142,6 @@ impl SqliteHolds {
         Ok(step)
     }
 
-    /// Copies decisions to the audit trail, oldest first. One that cannot be marked afterwards is written again: twice in
-    /// the trail is a nuisance, never is a hole.
-    async fn record(&self) -> Result<(), HoldFailure> {
-        let _one_at_a_time = self.recording.lock().await;
-        loop {
-            let batch = self.store.unrecorded().await.map_err(unavailable)?;
-            let Some(last) = batch.last().map(|decision| decision.number) else { return Ok(()) };
-            let recorder = Arc::clone(&self.recorder);
-            let append = move || batch.into_iter().try_for_each(|decision| recorder.append(decision.event));
-            let appended = tokio::task::spawn_blocking(append).await;
-            if !matches!(appended, Ok(Ok(()))) {
-                return Err(HoldFailure::Unavailable);
-            }
-            self.store.recorded(last).await.map_err(unavailable)?;
-        }
-    }
-
     async fn wait(&self, id: HoldId) -> Result<Phase, HoldFailure> {
         let waiting = self.waiters.join(id);
         loop {
@@ -164,7 +149,7 @@ impl SqliteHolds {
             let bell = waiting.bell.notified();
             let phase = self.store.get(id).await.map_err(|failure| told(id, failure))?.phase();
             if phase != Phase::Pending {
-                self.record().await?;
+                self.scribe.record().await?;
                 return Ok(phase);
             }
             bell.await;
@@ -173,7 +158,7 @@ impl SqliteHolds {
 
     /// Persists the use of an approval; nothing is released while its decisions are not in the audit trail.
     async fn use_up(&self, id: HoldId, join: Digest, digest: Digest) -> Result<Hold, HoldFailure> {
-        self.record().await?;
+        self.scribe.record().await?;
         let claim = Event::Claimed { by: self.claimant.clone(), join, digest };
         Ok(self.store.apply(id, claim).await.map_err(|failure| told(id, failure))?.hold)
     }

@@ -113,7 +113,7 @@ impl Guide<'_> {
         let out = self.command(&["approvals", "list", "-o", "json"]).output().await?;
         let list: Value = serde_json::from_slice(&out.stdout)
             .with_context(|| format!("`countersign approvals list` failed: {}", String::from_utf8_lossy(&out.stderr)))?;
-        let pending = list["items"].as_array().into_iter().flatten().filter(|item| item["status"]["phase"] == "Pending");
+        let pending = list.as_array().into_iter().flatten().filter(|item| item["status"]["phase"] == "Pending");
         Ok(pending.filter_map(|item| item["metadata"]["name"].as_str()).map(str::to_owned).collect())
     }
 

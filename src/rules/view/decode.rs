@@ -84,8 +84,8 @@ fn once(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
     found.views
 }
 
-/// One decoded byte and where it came from.
-type Sourced = (u8, Range<usize>);
+/// The digits of a run: where each stands, and its value. Line breaks are left out.
+type Digits = Vec<(u32, u8)>;
 
 struct Found<'a, 'b> {
     text: &'a str,
@@ -110,11 +110,14 @@ impl Found<'_, '_> {
     }
 
     fn base64(&mut self, bytes: &[u8], run: Range<usize>) {
-        let digits: Vec<(usize, u8)> = run.filter_map(|i| Some((i, sextet(*bytes.get(i)?)?))).collect();
+        let digits = digits(bytes, run, sextet);
         for skip in 0..4 {
-            let decoded = base64_bytes(digits.get(skip..).unwrap_or_default());
-            let said = self.keep(ViewKind::Base64, &decoded, BASE64_TEXT_MIN);
-            if said * 2 >= decoded.len() {
+            let raw = base64_bytes(digits.get(skip..).unwrap_or_default());
+            let digit = |byte: usize| skip + byte / 3 * 4 + byte % 3;
+            let said = self.keep(ViewKind::Base64, &raw, BASE64_TEXT_MIN, |byte, map| {
+                map.sextets(pair(&digits, digit(byte)), byte % 3);
+            });
+            if said * 2 >= raw.len() {
                 return;
             }
         }
@@ -126,22 +129,28 @@ impl Found<'_, '_> {
             let rest = bytes.get(at..run.end).unwrap_or_default();
             let length = rest.iter().take_while(|b| b.is_ascii_hexdigit() || is_break(**b)).count();
             if length >= RUN_BYTES_MIN {
-                let digits: Vec<(usize, u8)> =
-                    rest.iter().take(length).zip(at..).filter_map(|(b, i)| Some((i, nibble(*b)?))).collect();
-                for skip in 0..2 {
-                    let decoded = hex_bytes(digits.get(skip..).unwrap_or_default());
-                    if self.keep(ViewKind::Hex, &decoded, HEX_TEXT_MIN) > 0 {
-                        break;
-                    }
-                }
+                self.hex_run(&digits(bytes, at..at + length, nibble));
             }
             at += length + 1;
         }
     }
 
+    fn hex_run(&mut self, digits: &Digits) {
+        for skip in 0..2 {
+            let raw = hex_bytes(digits.get(skip..).unwrap_or_default());
+            let said = self.keep(ViewKind::Hex, &raw, HEX_TEXT_MIN, |byte, map| {
+                map.replace(1, pair(digits, skip + 2 * byte));
+            });
+            if said > 0 {
+                return;
+            }
+        }
+    }
+
     /// Text in tag characters, or in bytes spelled with variation selectors.
     fn hidden(&mut self) {
-        let mut decoded: Vec<Sourced> = Vec::new();
+        let mut raw = Vec::new();
+        let mut places: Vec<Range<usize>> = Vec::new();
         let mut from = 0;
         let bytes = self.text.as_bytes();
         // Tags and most selectors begin with the bytes F3 A0, the other selectors with EF B8.
@@ -149,32 +158,47 @@ impl Found<'_, '_> {
             let Some(c) = self.text.get(at..).and_then(|rest| rest.chars().next()) else { break };
             from = at + c.len_utf8();
             if let Some(byte) = hidden_byte(c) {
-                decoded.push((byte, at..from));
+                raw.push(byte);
+                places.push(at..from);
             }
         }
-        if self.budget.take_bytes(decoded.len()) {
-            self.keep(ViewKind::Hidden, &decoded, HIDDEN_TEXT_MIN);
+        if self.budget.take_bytes(raw.len()) {
+            self.keep(ViewKind::Hidden, &raw, HIDDEN_TEXT_MIN, |byte, map| {
+                map.replace(1, places.get(byte).cloned().unwrap_or_default());
+            });
         }
     }
 
-    /// Keeps every stretch of plausible text in decoded bytes as a view, and says how many bytes that were.
-    fn keep(&mut self, kind: ViewKind, decoded: &[Sourced], text_bytes_min: usize) -> usize {
-        let raw: Vec<u8> = decoded.iter().map(|(byte, _)| *byte).collect();
+    /// Keeps every stretch of plausible text in decoded bytes as a view, and says how many bytes that were. `place` maps
+    /// one byte.
+    fn keep(&mut self, kind: ViewKind, raw: &[u8], text_bytes_min: usize, place: impl Fn(usize, &mut Map)) -> usize {
         let mut said = 0;
-        for stretch in plausible(&raw, text_bytes_min) {
+        for stretch in plausible(raw, text_bytes_min) {
             if !self.budget.take_run() {
                 break;
             }
-            let (Some(text), Some(sources)) = (raw.get(stretch.clone()), decoded.get(stretch)) else { break };
-            let Ok(text) = std::str::from_utf8(text) else { continue };
+            let Some(Ok(text)) = raw.get(stretch.clone()).map(std::str::from_utf8) else { continue };
             let mut map = Map::default();
-            for (_, source) in sources {
-                map.replace(1, source.clone());
+            for byte in stretch {
+                place(byte, &mut map);
             }
             said += text.len();
             self.views.push(View::new(kind, text.to_owned(), map));
         }
         said
+    }
+}
+
+fn digits(bytes: &[u8], run: Range<usize>, value: fn(u8) -> Option<u8>) -> Digits {
+    let read = |at: usize| Some((u32::try_from(at).ok()?, value(*bytes.get(at)?)?));
+    run.filter_map(read).collect()
+}
+
+/// The text of a digit and the next.
+fn pair(digits: &Digits, first: usize) -> Range<usize> {
+    match digits.get(first..first + 2) {
+        Some([(start, _), (last, _)]) => *start as usize..*last as usize + 1,
+        _ => 0..0,
     }
 }
 
@@ -237,25 +261,23 @@ const fn nibble(byte: u8) -> Option<u8> {
     }
 }
 
-fn base64_bytes(digits: &[(usize, u8)]) -> Vec<Sourced> {
-    let mut decoded = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+fn base64_bytes(digits: &[(u32, u8)]) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     for group in digits.chunks(4) {
         for (shift, pair) in [2, 4, 6].into_iter().zip(group.windows(2)) {
-            let [(first, high), (second, low)] = pair else { break };
-            decoded.push(((high << shift) | (low >> (6 - shift)), *first..second + 1));
+            let [(_, high), (_, low)] = pair else { break };
+            raw.push((high << shift) | (low >> (6 - shift)));
         }
     }
-    decoded
+    raw
 }
 
-fn hex_bytes(digits: &[(usize, u8)]) -> Vec<Sourced> {
-    digits
-        .chunks_exact(2)
-        .filter_map(|pair| {
-            let [(first, high), (second, low)] = pair else { return None };
-            Some(((high << 4) | low, *first..second + 1))
-        })
-        .collect()
+fn hex_bytes(digits: &[(u32, u8)]) -> Vec<u8> {
+    let byte = |pair: &[(u32, u8)]| match pair {
+        [(_, high), (_, low)] => Some((high << 4) | low),
+        _ => None,
+    };
+    digits.chunks_exact(2).filter_map(byte).collect()
 }
 
 const fn hidden_byte(c: char) -> Option<u8> {

@@ -6,11 +6,21 @@ use std::ops::Range;
 
 /// How the bytes of a segment correspond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stride {
-    /// Derived bytes per step.
-    derived: u8,
-    /// Original bytes per step.
-    original: u8,
+enum Stride {
+    /// So many derived bytes for so many original ones, indivisible.
+    Step {
+        /// Derived bytes per step.
+        derived: u8,
+        /// Original bytes per step.
+        original: u8,
+    },
+    /// Base64: each byte came from two of four characters. The phase is which byte of its group of three comes first.
+    Sextets {
+        /// 0, 1 or 2.
+        phase: u8,
+    },
+    /// Every byte stands for the whole original range.
+    Block,
 }
 
 /// Derived bytes from `derived` on came, step by step, from original bytes from `original` on.
@@ -19,6 +29,15 @@ struct Segment {
     derived: u32,
     original: u32,
     stride: Stride,
+}
+
+impl Segment {
+    /// The two characters behind the derived byte at `offset` of a segment of base64.
+    fn sextet(self, offset: u32, phase: u8) -> Range<usize> {
+        let byte = (offset.saturating_sub(self.derived) + u32::from(phase)) as usize;
+        let start = self.original as usize + byte / 3 * 4 + byte % 3 - usize::from(phase);
+        start..start + 2
+    }
 }
 
 /// A map from a derived text to its original.
@@ -39,7 +58,7 @@ fn narrow(n: usize) -> u32 {
 impl Map {
     /// `bytes` derived bytes that are the original bytes from `original` on, unchanged.
     pub(super) fn copy(&mut self, bytes: usize, original: usize) {
-        self.push(bytes, original..original + bytes, Stride { derived: 1, original: 1 });
+        self.push(bytes, original..original + bytes, Stride::Step { derived: 1, original: 1 });
     }
 
     /// `bytes` derived bytes that stand, indivisibly, for the original bytes of `original`.
@@ -47,13 +66,31 @@ impl Map {
         let (Ok(derived), Ok(length)) = (u8::try_from(bytes), u8::try_from(original.len())) else {
             return self.block(bytes, original);
         };
-        self.push(bytes, original, Stride { derived, original: length });
+        self.push(bytes, original, Stride::Step { derived, original: length });
+    }
+
+    /// One byte of base64, the given one of its group of three, made from two characters that stand at `original`; further
+    /// apart than two bytes when a line break parts them.
+    pub(super) fn sextets(&mut self, original: Range<usize>, of_three: usize) {
+        let expected = self.segments.last().and_then(|last| match last.stride {
+            Stride::Sextets { phase } => Some(last.sextet(self.derived, phase)),
+            Stride::Step { .. } | Stride::Block => None,
+        });
+        let goes_on = expected.is_some_and(|expected| expected == original);
+        let Some(phase) = u8::try_from(of_three).ok().filter(|_| goes_on || original.len() == 2) else {
+            return self.replace(1, original);
+        };
+        if !goes_on {
+            let stride = Stride::Sextets { phase };
+            self.segments.push(Segment { derived: self.derived, original: narrow(original.start), stride });
+        }
+        self.derived = self.derived.saturating_add(1);
+        self.original = narrow(original.end);
     }
 
     /// A replacement too long for a stride: every derived byte stands for the whole original range.
     fn block(&mut self, bytes: usize, original: Range<usize>) {
-        let wide = Stride { derived: 0, original: 0 };
-        self.segments.push(Segment { derived: self.derived, original: narrow(original.start), stride: wide });
+        self.segments.push(Segment { derived: self.derived, original: narrow(original.start), stride: Stride::Block });
         self.derived = self.derived.saturating_add(narrow(bytes));
         self.original = narrow(original.end);
     }
@@ -89,12 +126,17 @@ impl Map {
             return self.original as usize..self.original as usize;
         }
         let start = segment.original as usize;
-        let Some(step) = (offset - segment.derived).checked_div(u32::from(segment.stride.derived)) else {
-            let end = self.segments.get(index).map_or(self.original, |next| next.original);
-            return start..end as usize;
-        };
-        let width = usize::from(segment.stride.original);
-        let start = start + step as usize * width;
-        start..start + width
+        match segment.stride {
+            Stride::Step { derived, original } => {
+                let step = (offset - segment.derived).checked_div(u32::from(derived)).unwrap_or_default();
+                let start = start + step as usize * usize::from(original);
+                start..start + usize::from(original)
+            }
+            Stride::Sextets { phase } => segment.sextet(offset, phase),
+            Stride::Block => {
+                let end = self.segments.get(index).map_or(self.original, |next| next.original);
+                start..end as usize
+            }
+        }
     }
 }

@@ -41,9 +41,12 @@ const STEPS: &[(&str, &str)] = &[(
 /// Brings the database up to date.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreFailure> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    // The version is read inside the transaction: of two programs that start at once, one migrates.
+    if version(connection).await? == known {
+        return Ok(());
+    }
+    // Read again inside the transaction: of two programs that start at once, one migrates.
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *all).await?.try_get(0)?;
+    let found = version(&mut all).await?;
     if found > known || found < 0 {
         return Err(StoreFailure::Newer { found, known });
     }
@@ -53,4 +56,8 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Sto
     }
     all.commit().await?;
     Ok(())
+}
+
+async fn version(connection: &mut SqliteConnection) -> Result<i64, StoreFailure> {
+    Ok(sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?)
 }

@@ -1,8 +1,10 @@
 //! Against real SQLite files; a second [`Store`] on the same folder stands for the command line in another process.
 
+mod release;
+
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
@@ -13,17 +15,16 @@ use crate::base::{Content, ManualClock, QueryId};
 use crate::rules::PolicyRef;
 use crate::sidecar::RecordFailure;
 
-#[derive(Default)]
 struct Trail {
     events: Mutex<Vec<audit::Event>>,
-    broken: AtomicBool,
+    /// How many more entries find room.
+    room: AtomicUsize,
 }
 
 impl Recorder for Trail {
     fn append(&self, event: audit::Event) -> Result<(), RecordFailure> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(RecordFailure);
-        }
+        let taken = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| room.checked_sub(1));
+        taken.map_err(|_| RecordFailure)?;
         self.events.lock().unwrap().push(event);
         Ok(())
     }
@@ -62,7 +63,7 @@ async fn gate(folder: &Path, clock: &Arc<ManualClock>, trail: &Arc<Trail>) -> Ar
 impl Desk {
     async fn new() -> Self {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(ManualClock::at(start())));
-        let trail = Arc::new(Trail::default());
+        let trail = Arc::new(Trail { events: Mutex::default(), room: AtomicUsize::new(usize::MAX) });
         let gate = gate(folder.path(), &clock, &trail).await;
         Self { folder, clock, trail, gate }
     }
@@ -277,12 +278,12 @@ async fn nothing_is_released_while_the_trail_cannot_be_written() {
     let desk = Desk::new().await;
     let id = desk.ask(Some("rita"), "body").await.unwrap();
     approve(&desk.elsewhere().await, id).await;
-    desk.trail.broken.store(true, Ordering::SeqCst);
+    desk.trail.room.store(1, Ordering::SeqCst);
     let (join, digest) = (desk.question(Some("rita"), "body").join, Digest::of(b"body"));
     assert_eq!(desk.gate.use_up(id, join, digest).await, Err(HoldFailure::Unavailable));
     assert_eq!(desk.gate.settled(id).await, Err(HoldFailure::Unavailable));
     assert_eq!(desk.gate.look().await, Err(HoldFailure::Unavailable));
-    desk.trail.broken.store(false, Ordering::SeqCst);
+    desk.trail.room.store(100, Ordering::SeqCst);
     desk.gate.look().await.unwrap();
     assert_eq!(desk.trail.decisions(), ["approve alice", "approve bob"]);
     desk.gate.use_up(id, join, digest).await.unwrap();

@@ -7,12 +7,23 @@ use std::ops::Range;
 /// Appends the text of a string as written between its quotes.
 pub(in crate::wire) fn unescape(raw: &str, out: &mut String) {
     out.reserve(raw.len());
-    for unit in (Units { raw, at: 0 }) {
-        match unit.text {
-            Some(text) => out.push(text),
-            None => out.push_str(raw.get(unit.raw).unwrap_or_default()),
-        }
+    let mut rest = raw;
+    while let Some(at) = backslash(rest.as_bytes()) {
+        let (text, len) = escaped(rest.as_bytes().get(at..).unwrap_or_default());
+        out.push_str(rest.get(..at).unwrap_or_default());
+        out.extend(text);
+        rest = rest.get(at + len..).unwrap_or_default();
     }
+    out.push_str(rest);
+}
+
+/// The first backslash. Escapes often stand close together, so a few bytes are looked at one by one before the search
+/// that is fast over long runs.
+fn backslash(bytes: &[u8]) -> Option<usize> {
+    const CLOSE: usize = 16;
+    let near = bytes.get(..CLOSE).unwrap_or(bytes);
+    let found = near.iter().position(|byte| *byte == b'\\');
+    found.or_else(|| memchr::memchr(b'\\', bytes.get(CLOSE..)?).map(|at| CLOSE + at))
 }
 
 /// Finds, for ranges of a string's text asked for in ascending order of their starts, the bytes as written. One pass for

@@ -86,11 +86,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.fault("expected a digit")) } else { Ok(()) }
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += count;
+        if count == 0 { Err(self.fault("expected a digit")) } else { Ok(()) }
     }
 
     /// Reads a string from its opening quote: the span between the quotes, and whether it has escapes.
@@ -118,14 +117,16 @@ impl<'a> Scanner<'a> {
 
     /// Steps to the next quote, backslash or control character, eight bytes at a time.
     fn skip_plain(&mut self) {
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let found = special(u64::from_le_bytes(*chunk));
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let (words, _) = rest.as_chunks::<8>();
+        for (index, word) in words.iter().enumerate() {
+            let found = special(u64::from_le_bytes(*word));
             if found != 0 {
-                self.at += (found.trailing_zeros() / 8) as usize;
+                self.at += index * 8 + (found.trailing_zeros() / 8) as usize;
                 return;
             }
-            self.at += 8;
         }
+        self.at += words.len() * 8;
         while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
             self.at += 1;
         }

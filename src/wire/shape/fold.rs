@@ -1,8 +1,15 @@
 //! Spelling variants of keys: what Go's and other lenient parsers take for a known key.
 
-/// Whether `key` differs from the ASCII name `known` only in ways that lenient parsers overlook: ASCII case, the long s
-/// U+017F, the Kelvin sign U+212A.
-pub(super) fn is_variant(key: &str, known: &str) -> bool {
+/// The known name that `key` differs from only in ways that lenient parsers overlook: ASCII case, the long s U+017F, the
+/// Kelvin sign U+212A. Known names are ASCII.
+pub(super) fn variant_of(key: &str, mut known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    if key.is_ascii() {
+        return known.find(|known| key.eq_ignore_ascii_case(known));
+    }
+    known.find(|known| is_variant(key, known))
+}
+
+fn is_variant(key: &str, known: &str) -> bool {
     // U+212A takes three bytes for one.
     if key.len() < known.len() || key.len() > known.len() * 3 {
         return false;
@@ -30,7 +37,7 @@ mod tests {
             ("message", "messages", false),
             ("mes sages", "messages", false),
         ] {
-            assert_eq!(is_variant(key, known), expected, "{key}");
+            assert_eq!(variant_of(key, ["other", known].into_iter()).is_some(), expected, "{key}");
         }
     }
 }

@@ -68,8 +68,8 @@ impl Walk<'_, '_> {
 
     /// A key that the object does not know.
     fn other_key(&mut self, object: &Object, tags: Tags, key: At, name: &str, spot: Spot) -> Walked {
-        let mut known = object.fields().map(|field| field.name).chain(tags.iter().map(|tag| tag.name));
-        if let Some(known) = known.find(|known| fold::is_variant(name, known)) {
+        let known = object.fields().map(|field| field.name).chain(tags.iter().map(|tag| tag.name));
+        if let Some(known) = fold::variant_of(name, known) {
             let place = self.builder.query().place(spot.place);
             return Err(DecodeError::VariantKey { place, at: self.tape.node(key).start as usize, known });
         }

@@ -86,8 +86,10 @@ impl Walk<'_, '_> {
                 }
             }
             Shape::Markdown(inner) => {
-                self.markdown = Markdown::Images;
-                return self.shape(inner, spot);
+                let around = std::mem::replace(&mut self.markdown, Markdown::Images);
+                let walked = self.shape(inner, spot);
+                self.markdown = around;
+                return walked;
             }
             Shape::As(role, inner) => return self.shape(inner, Spot { role, ..spot }),
             Shape::Both(kind, inner) => {
@@ -208,9 +210,9 @@ impl Walk<'_, '_> {
     /// A key that is text of the caller: a part, and the place of its value.
     pub(super) fn free_key(&mut self, key: At, spot: Spot) -> Place {
         let node = self.tape.node(key);
-        let mut scratch = String::new();
-        let place = self.builder.key(spot.place, self.tape.resolved(node, &mut scratch));
-        self.leaf(node, place, spot.role, PartKind::Key);
+        let piece = self.piece(node);
+        let place = self.builder.key_at(spot.place, piece);
+        self.kept_leaf(node, piece, place, spot.role, PartKind::Key);
         place
     }
 
@@ -221,22 +223,29 @@ impl Walk<'_, '_> {
 
     /// Adds a part for a string, key or number.
     pub(super) fn leaf(&mut self, node: Node, place: Place, role: Role, kind: PartKind) -> (PartId, Piece) {
-        let raw = Span { start: node.start, end: node.end };
-        let origin = match self.source {
-            Source::Body => Origin::Body(raw),
-            Source::Nested { outer, .. } => Origin::Nested { outer, raw },
-        };
-        let piece = if node.escaped {
-            let mut text = String::new();
-            unescape(self.tape.raw(node), &mut text);
-            self.builder.intern(&text)
-        } else {
-            self.source.piece(raw)
-        };
         if self.markdown == Markdown::Images && kind != PartKind::Number {
             self.images(node, place);
         }
-        (self.builder.part(place, role, kind, piece, origin), piece)
+        let piece = self.piece(node);
+        (self.kept_leaf(node, piece, place, role, kind), piece)
+    }
+
+    /// Adds a part whose text is kept at `piece`.
+    fn kept_leaf(&mut self, node: Node, piece: Piece, place: Place, role: Role, kind: PartKind) -> PartId {
+        if self.markdown == Markdown::Images && kind != PartKind::Number {
+            self.images(node, place);
+        }
+        self.builder.part(place, role, kind, piece, self.source.origin(node))
+    }
+
+    /// Where the text of a leaf is kept: where it stands, or, with its escapes resolved, in the arena.
+    fn piece(&mut self, node: Node) -> Piece {
+        if node.escaped {
+            let raw = self.tape.raw(node);
+            self.builder.intern_with(|arena| unescape(raw, arena))
+        } else {
+            self.source.piece(Span { start: node.start, end: node.end })
+        }
     }
 
     fn images(&mut self, node: Node, place: Place) {
@@ -307,6 +316,14 @@ impl Walk<'_, '_> {
 }
 
 impl Source {
+    fn origin(self, node: Node) -> Origin {
+        let raw = Span { start: node.start, end: node.end };
+        match self {
+            Self::Body => Origin::Body(raw),
+            Self::Nested { outer, .. } => Origin::Nested { outer, raw },
+        }
+    }
+
     /// Where the text of an unescaped leaf is kept.
     fn piece(self, raw: Span) -> Piece {
         let shifted = |base: Span| Span { start: base.start + raw.start, end: base.start + raw.end };

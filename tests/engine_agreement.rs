@@ -1,0 +1,267 @@
+//! The engine and a naive evaluator agree on every rule set and every query, and the engine's promises hold for all.
+
+#[path = "support/naive.rs"]
+mod naive;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::query::{Query, Role, RoleSet};
+use countersign::rules::{
+    self, Action, Caller, CelExpr, Context, DenialCode, Failure, Fallbacks, Judgement, Matcher, Mode, Policy, PolicyRef,
+    Posture, Rates, Rule, RuleSet, Ruling, Subject, TextMatch, Verdict, Workload,
+};
+use countersign::wire::{self, Format, Server};
+use naive::Truth;
+use proptest::prelude::*;
+
+const WORDS: [&str; 6] = ["password", "top secret", "Geheim", "müller", "access key", "ab"];
+const PATTERNS: [&str; 6] = [
+    r"AKIA[0-9A-Z]{6}",
+    r"(?-u:\b)[0-9]{3}-[0-9]{2}-[0-9]{4}(?-u:\b)",
+    r"(?:key|token)[=:][a-z0-9]{4,8}",
+    r"[a-z]{3}[0-9]{2}",
+    r"x[ab]{1,3}y",
+    r"(?:ab){2}",
+];
+const DETECTORS: [&str; 2] = ["email", "ip-address"];
+/// Expressions and what they answer in the context below.
+const EXPRESSIONS: [(&str, Truth); 4] = [
+    ("'research' in caller.groups", Truth::Yes),
+    ("query.stream", Truth::No),
+    ("workload.labels['absent'] == 'x'", Truth::Error),
+    ("query.operation == 'chat'", Truth::Yes),
+];
+const ERROR: &str = EXPRESSIONS[2].0;
+const FRAGMENTS: [&str; 32] = [
+    "pass", "word", "password", " ", "  \n", "top", "secret", "TOP", "geheim", "müller", "MÜLLER", "mu\u{308}ller",
+    "\u{200b}", "ｐass", "p\u{430}ss", "access", "key", "key=", "abcd1", "AKIA", "A1B2C3", "123-45-", "6789", "_", ".",
+    "abab", "xab", "ay", "a@b.example.com", "10.1.2.3", "dG9wIHNlY3JldCBwYXNzd29yZCBpcyBoZXJl", "ab",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(&FRAGMENTS[..]), 0..7).prop_map(|parts| parts.concat())
+}
+
+fn query() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    prop::collection::vec((prop::sample::select(&["user", "system", "assistant"][..]), text()), 1..5)
+}
+
+fn leaf() -> impl Strategy<Value = Matcher> {
+    prop_oneof![
+        4 => (prop::sample::subsequence(&WORDS[..], 1..3), any::<bool>()).prop_map(|(words, whole_words)| {
+            let any = words.into_iter().map(str::to_owned).collect();
+            Matcher::Text(TextMatch::Keywords { any, whole_words })
+        }),
+        3 => prop::sample::select(&PATTERNS[..]).prop_map(|p| Matcher::Text(TextMatch::Regex(p.to_owned()))),
+        2 => prop::sample::select(&DETECTORS[..]).prop_map(detector),
+        2 => prop::sample::select(&EXPRESSIONS[..]).prop_map(|(source, _)| Matcher::Cel(CelExpr(source.to_owned()))),
+        1 => (0u64..60).prop_map(Matcher::TextBytesOver),
+    ]
+}
+
+fn detector(name: &str) -> Matcher {
+    Matcher::Text(TextMatch::Detector(countersign::detect::by_name(name).expect("is in the table")))
+}
+
+fn matcher() -> impl Strategy<Value = Matcher> {
+    leaf().prop_recursive(3, 8, 3, |inner| {
+        let children = prop::collection::vec(inner, 1..4);
+        (children, 0..3).prop_map(|(children, join)| match join {
+            0 => Matcher::Any(children),
+            1 => Matcher::All(children),
+            _ => Matcher::None(children),
+        })
+    })
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let chain = |name: &str| PolicyRef { namespace: None, name: name.to_owned() };
+    let actions = vec![
+        Action::Allow,
+        Action::Alert { route: None },
+        Action::Redact,
+        Action::Hold { chain: chain("one") },
+        Action::Hold { chain: chain("two") },
+        Action::Deny { message: None },
+    ];
+    let roles = vec![RoleSet::ALL, RoleSet::of(&[Role::User]), RoleSet::of(&[Role::User, Role::Assistant])];
+    let failures = vec![Failure::Deny, Failure::Allow];
+    (matcher(), prop::sample::select(actions), prop::sample::select(roles), prop::sample::select(failures)).prop_map(
+        |(matcher, action, roles, on_error)| Rule {
+            name: String::new(),
+            subject: Subject::Query,
+            roles,
+            matcher,
+            action,
+            on_error,
+        },
+    )
+}
+
+fn policies() -> impl Strategy<Value = Vec<Policy>> {
+    let policy = (prop::collection::vec(rule(), 0..4), prop::bool::weighted(0.2));
+    prop::collection::vec(policy, 1..4).prop_map(|policies| {
+        let numbered = policies.into_iter().enumerate();
+        numbered.map(|(index, (rules, audit))| policy_of(index, rules, if audit { Mode::Audit } else { Mode::Enforce })).collect()
+    })
+}
+
+fn policy_of(index: usize, rules: Vec<Rule>, mode: Mode) -> Policy {
+    let rules = rules.into_iter().enumerate().map(|(i, rule)| Rule { name: format!("r{i}"), ..rule }).collect();
+    Policy {
+        name: PolicyRef { namespace: None, name: format!("p{index}") },
+        mode,
+        fallbacks: Fallbacks { on_error: Failure::Deny, on_audit_unavailable: Failure::Deny },
+        retention: None,
+        carry: Duration::ZERO,
+        routes: Vec::new(),
+        coverage: Vec::new(),
+        rules,
+    }
+}
+
+fn decode(messages: &[(&str, String)]) -> Query {
+    let messages: Vec<_> =
+        messages.iter().map(|(role, text)| serde_json::json!({"role": role, "content": text})).collect();
+    let body = serde_json::json!({"model": "m", "messages": messages}).to_string();
+    wire::decode(Format::OpenaiChat, Bytes::from(body)).expect("is a chat query")
+}
+
+fn caller() -> Caller {
+    Caller { user: Some("ada".to_owned()), groups: vec!["research".to_owned()], rate_key: "ada".to_owned() }
+}
+
+fn judge(policies: Vec<Policy>, query: Query) -> Judgement {
+    let set = RuleSet::build(policies).expect("is within all limits");
+    let (caller, workload, rates) = (caller(), Workload::default(), Rates::default());
+    let context = Context {
+        format: Format::OpenaiChat,
+        server: Server::Vllm,
+        method: "POST",
+        path: "/v1/chat/completions",
+        caller: &caller,
+        workload: &workload,
+        posture: Posture::Enforce,
+        now: "2026-11-23T10:00:00Z".parse().expect("is a time"),
+        rates: &rates,
+    };
+    rules::judge(&set, query, &context)
+}
+
+fn naively(policies: &[Policy], query: &Query) -> naive::Opinion {
+    naive::judge(policies, query, &caller(), &|source| {
+        EXPRESSIONS.iter().find(|(known, _)| *known == source).expect("is in the table").1
+    })
+}
+
+/// Keeps all patterns compiled while the tests run.
+static WARM: LazyLock<RuleSet> = LazyLock::new(|| {
+    let patterns = PATTERNS.iter().map(|p| Matcher::Text(TextMatch::Regex((*p).to_owned())));
+    let all = patterns.chain(DETECTORS.iter().map(|name| detector(name))).collect();
+    let rule = Rule {
+        name: String::new(),
+        subject: Subject::Query,
+        roles: RoleSet::ALL,
+        matcher: Matcher::Any(all),
+        action: Action::Allow,
+        on_error: Failure::Deny,
+    };
+    RuleSet::build(vec![policy_of(0, vec![rule], Mode::Enforce)]).expect("is within all limits")
+});
+
+fn redaction_failed(judgement: &Judgement) -> bool {
+    matches!(&judgement.ruling, Ruling::Deny(denial) if denial.code == DenialCode::RedactionFailed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::default())]
+
+    #[test]
+    fn engine_and_naive_evaluator_agree(policies in policies(), messages in query()) {
+        LazyLock::force(&WARM);
+        let query = decode(&messages);
+        let expected = naively(&policies, &query);
+        let judgement = judge(policies.clone(), query.clone());
+        let matched: BTreeSet<_> =
+            judgement.findings.iter().map(|f| (f.policy.to_string(), f.rule.to_string())).collect();
+        prop_assert_eq!(&matched, &expected.matched);
+        if !redaction_failed(&judgement) {
+            prop_assert_eq!(judgement.verdict, expected.verdict);
+            prop_assert_eq!(judgement.verdict_if_enforced, expected.verdict_if_enforced);
+        }
+        match &judgement.ruling {
+            Ruling::Clear(clearance) if judgement.verdict == Verdict::Redact => {
+                prop_assert_ne!(clearance.body(), query.body());
+                let again = wire::decode(Format::OpenaiChat, clearance.body().clone()).expect("still decodes");
+                prop_assert!(naively(&policies, &again).verdict < Verdict::Redact);
+            }
+            Ruling::Clear(clearance) => prop_assert_eq!(clearance.body(), query.body()),
+            Ruling::Hold(_) | Ruling::Deny(_) => {}
+        }
+    }
+
+    #[test]
+    fn adding_a_rule_never_loosens(policies in policies(), more in rule(), messages in query()) {
+        let before = judge(policies.clone(), decode(&messages));
+        let mut with = policies;
+        with.push(policy_of(9, vec![more], Mode::Enforce));
+        prop_assert!(judge(with, decode(&messages)).verdict >= before.verdict);
+    }
+
+    #[test]
+    fn an_injected_error_never_loosens(policies in policies(), at in any::<prop::sample::Index>(), messages in query()) {
+        let before = judge(policies.clone(), decode(&messages));
+        let mut broken = policies;
+        let mut leaves: Vec<&mut Matcher> = Vec::new();
+        for policy in &mut broken {
+            policy.rules.iter_mut().for_each(|rule| rule.on_error = Failure::Deny);
+            policy.rules.iter_mut().for_each(|rule| gather(&mut rule.matcher, &mut leaves));
+        }
+        let count = leaves.len();
+        prop_assume!(count > 0);
+        *leaves.swap_remove(at.index(count)) = Matcher::Cel(CelExpr(ERROR.to_owned()));
+        prop_assert!(judge(broken, decode(&messages)).verdict >= before.verdict);
+    }
+
+    #[test]
+    fn the_order_of_policies_does_not_matter(policies in policies(), messages in query()) {
+        let mut turned = policies.clone();
+        turned.reverse();
+        let (one, other) = (judge(policies, decode(&messages)), judge(turned, decode(&messages)));
+        prop_assert_eq!(one.revision, other.revision);
+        prop_assert_eq!(one.verdict, other.verdict);
+        prop_assert_eq!(one.findings.len(), other.findings.len());
+    }
+
+    #[test]
+    fn audit_mode_never_changes_bytes(policies in policies(), messages in query()) {
+        let audit: Vec<_> = policies.into_iter().map(|policy| Policy { mode: Mode::Audit, ..policy }).collect();
+        let query = decode(&messages);
+        let body = query.body().clone();
+        let judgement = judge(audit, query);
+        prop_assert_eq!(judgement.verdict, Verdict::Allow);
+        prop_assert!(judgement.alerts.is_empty());
+        prop_assert!(matches!(&judgement.ruling, Ruling::Clear(clearance) if *clearance.body() == body));
+    }
+}
+
+fn gather<'m>(matcher: &'m mut Matcher, leaves: &mut Vec<&'m mut Matcher>) {
+    match matcher {
+        Matcher::Any(children) | Matcher::All(children) | Matcher::None(children) => {
+            for child in children {
+                gather(child, leaves);
+            }
+        }
+        Matcher::Text(_)
+        | Matcher::Cel(_)
+        | Matcher::TextBytesOver(_)
+        | Matcher::TokensOver(_)
+        | Matcher::RateOver(_)
+        | Matcher::Operations(_)
+        | Matcher::Routes(_)
+        | Matcher::Models(_) => leaves.push(matcher),
+    }
+}
