@@ -2,6 +2,7 @@
 //! what reached the model server.
 
 #![expect(unreachable_pub, reason = "the support files are shared between test binaries")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -33,7 +34,7 @@ fn outcomes(bench: &Bench) -> Vec<Outcome> {
 
 #[tokio::test]
 async fn clean_query_arrives_byte_for_byte_and_is_recorded_before_and_after() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let body = r#"{ "messages" : [{"content":"hi \u00e9","role":"user"}],   "model":"m", "temperature":1.50 }"#;
     let response = Raw::ask(bench.address, post(CHAT, body)).await;
     assert_eq!((response.status, response.text()), (200, r#"{"ok":true}"#));
@@ -51,7 +52,7 @@ async fn clean_query_arrives_byte_for_byte_and_is_recorded_before_and_after() {
 
 #[tokio::test]
 async fn denied_query_never_leaves_and_says_why_without_the_pattern() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let response = Raw::ask(bench.address, post(CHAT, &chat("a forbidden word"))).await;
     assert_eq!((response.status, response.code().as_str()), (403, "policy_denied"));
     assert_eq!(response.header("x-should-retry"), Some("false"));
@@ -62,7 +63,7 @@ async fn denied_query_never_leaves_and_says_why_without_the_pattern() {
 
 #[tokio::test]
 async fn redacted_query_differs_only_inside_the_redaction() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let response = Raw::ask(bench.address, post(CHAT, &chat("my nickname is"))).await;
     assert_eq!(response.status, 200);
     let body = String::from_utf8(bench.upstream.request(0).await.body).unwrap();
@@ -75,14 +76,14 @@ async fn redacted_query_differs_only_inside_the_redaction() {
 
 #[tokio::test]
 async fn alert_is_raised_and_the_query_passes() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     assert_eq!(Raw::ask(bench.address, post(CHAT, &chat("curious"))).await.status, 200);
     assert_eq!(*bench.bell.0.lock().unwrap(), ["tell"]);
 }
 
 #[tokio::test]
 async fn nothing_is_forwarded_when_the_record_cannot_be_written() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     bench.ledger.break_it();
     let response = Raw::ask(bench.address, post(CHAT, &chat("hi"))).await;
     assert_eq!((response.status, response.code().as_str()), (503, "audit_unavailable"));
@@ -91,25 +92,17 @@ async fn nothing_is_forwarded_when_the_record_cannot_be_written() {
 
 #[tokio::test]
 async fn broken_framing_is_answered_400_and_closes_and_nothing_leaves() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let body = chat("hi");
     let length = body.len();
     let cases = [
-        format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n{body}"
-        ),
+        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n{body}"),
         format!("POST {CHAT} HTTP/1.1\nhost: g\ncontent-length: {length}\n\n{body}"),
         format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\nx: a\r\n b\r\ncontent-length: {length}\r\n\r\n{body}"),
-        format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}"
-        ),
+        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}"),
         format!("POST http://other{CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\n\r\n{body}"),
-        format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x};a=b\r\n{body}\r\n0\r\n\r\n"
-        ),
-        format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\nx: y\r\n\r\n"
-        ),
+        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x};a=b\r\n{body}\r\n0\r\n\r\n"),
+        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\nx: y\r\n\r\n"),
     ];
     for case in &cases {
         let mut raw = Raw::connect(bench.address).await;
@@ -125,7 +118,7 @@ async fn broken_framing_is_answered_400_and_closes_and_nothing_leaves() {
 
 #[tokio::test]
 async fn smuggled_second_request_is_never_answered_as_one() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let mut raw = Raw::connect(bench.address).await;
     let body = chat("hi");
     let nonce = "countersign-framing: 00000000000000000000000000000000 bare-lf\r\n";
@@ -138,13 +131,14 @@ async fn smuggled_second_request_is_never_answered_as_one() {
     assert_eq!(bench.upstream.received()[0].header("countersign-framing"), None);
 }
 
+#[track_caller]
+fn check(response: &Response, status: u16, code: &str) {
+    assert_eq!((response.status, response.code().as_str()), (status, code));
+}
+
 #[tokio::test]
 async fn unknown_routes_upgrades_and_wrong_methods_are_refused() {
-    let bench = Bench::start(Upstream::plain().await).await;
-    #[track_caller]
-    fn check(response: &Response, status: u16, code: &str) {
-        assert_eq!((response.status, response.code().as_str()), (status, code));
-    }
+    let bench = Bench::start(Upstream::plain().await);
     let get = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nhost: g\r\n{more}\r\n");
     check(&Raw::ask(bench.address, get("/nowhere", "")).await, 404, "route_unknown");
     check(&Raw::ask(bench.address, get(CHAT, "")).await, 405, "method_not_allowed");
@@ -159,7 +153,7 @@ async fn unknown_routes_upgrades_and_wrong_methods_are_refused() {
 
 #[tokio::test]
 async fn expectation_is_met_only_for_a_body_that_is_wanted() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let body = chat("hi");
     let head = |path: &str, length: usize| {
         format!("POST {path} HTTP/1.1\r\nhost: g\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n")
@@ -175,7 +169,7 @@ async fn expectation_is_met_only_for_a_body_that_is_wanted() {
 
 #[tokio::test]
 async fn bodies_over_the_limit_are_refused_with_and_without_a_length() {
-    let bench = Bench::with(Upstream::plain().await, |settings| settings.limits.body_bytes_max = 1000).await;
+    let bench = Bench::with(Upstream::plain().await, |settings| settings.limits.body_bytes_max = 1000);
     let large = chat(&"x".repeat(2000));
     assert_eq!(Raw::ask(bench.address, post(CHAT, &large)).await.status, 413);
     let chunked = format!(
@@ -188,7 +182,7 @@ async fn bodies_over_the_limit_are_refused_with_and_without_a_length() {
 
 #[tokio::test]
 async fn bytes_in_flight_are_capped_over_all_connections() {
-    let bench = Bench::with(Upstream::plain().await, |settings| settings.limits.bytes_in_flight_max = 100).await;
+    let bench = Bench::with(Upstream::plain().await, |settings| settings.limits.bytes_in_flight_max = 100);
     let response = Raw::ask(bench.address, post(CHAT, &chat(&"x".repeat(100)))).await;
     assert_eq!((response.status, response.code().as_str()), (429, "overloaded"));
     assert_eq!(response.header("x-should-retry"), Some("false"));
@@ -197,7 +191,7 @@ async fn bytes_in_flight_are_capped_over_all_connections() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_bodies_are_given_up() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{{")).await;
     let response = raw.response().await;
@@ -207,7 +201,7 @@ async fn slow_bodies_are_given_up() {
 
 #[tokio::test]
 async fn content_types_decide_nothing_but_refusals() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let body = chat("hi");
     let typed = |value: &str, body: &str| {
         let length = body.len();
@@ -230,7 +224,7 @@ async fn content_types_decide_nothing_but_refusals() {
 #[tokio::test]
 async fn encoded_body_is_judged_and_forwarded_decoded() {
     use std::io::Write as _;
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let gzip = |text: &str| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text.as_bytes()).unwrap();
@@ -238,9 +232,7 @@ async fn encoded_body_is_judged_and_forwarded_decoded() {
     };
     let encoded = |encoding: &str, bytes: &[u8]| {
         let length = bytes.len();
-        let head = format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-encoding: {encoding}\r\ncontent-length: {length}\r\n\r\n"
-        );
+        let head = format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-encoding: {encoding}\r\ncontent-length: {length}\r\n\r\n");
         [head.as_bytes(), bytes].concat()
     };
     let body = chat("hi");
@@ -261,7 +253,7 @@ async fn stream_is_passed_on_chunk_by_chunk_as_it_comes() {
     let script = |_: &upstream::Received| {
         vec![stream_head(), Step::Wait, chunk("data: one\n\n"), Step::Wait, chunk("data: two\n\n"), end()]
     };
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi"))).await;
     assert_eq!(raw.head().await.0, 200);
@@ -279,7 +271,7 @@ async fn stream_is_passed_on_chunk_by_chunk_as_it_comes() {
 #[tokio::test]
 async fn client_that_leaves_closes_the_way_to_the_model() {
     let script = |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), Step::Wait];
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi"))).await;
     raw.head().await;
@@ -293,7 +285,7 @@ async fn client_that_leaves_closes_the_way_to_the_model() {
 async fn slow_reader_stops_the_upstream_and_costs_no_memory() {
     let total = 64 << 20;
     let script = move |_: &upstream::Received| vec![stream_head(), Step::Flood(total), end()];
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi"))).await;
     raw.head().await;
@@ -319,7 +311,7 @@ async fn connection_to_the_model_is_used_again_and_a_dead_one_is_not() {
         0 if received.body.windows(4).any(|w| w == b"last") => vec![json("200 OK", "{}"), Step::Close],
         _ => vec![json("200 OK", "{}")],
     };
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let bench = Bench::start(Upstream::start(script).await);
     for text in ["first", "second", "last"] {
         assert_eq!(Raw::ask(bench.address, post(CHAT, &chat(text))).await.status, 200);
     }
@@ -332,7 +324,7 @@ async fn connection_to_the_model_is_used_again_and_a_dead_one_is_not() {
 
 #[tokio::test]
 async fn model_server_that_breaks_off_is_a_502_and_recorded() {
-    let bench = Bench::start(Upstream::start(|_| vec![Step::Close]).await).await;
+    let bench = Bench::start(Upstream::start(|_| vec![Step::Close]).await);
     let response = Raw::ask(bench.address, post(CHAT, &chat("hi"))).await;
     assert_eq!((response.status, response.code().as_str()), (502, "upstream_failed"));
     let completed = bench.ledger.completed(0).await;
@@ -351,8 +343,7 @@ async fn hop_by_hop_headers_and_forged_identities_do_not_cross() {
             user_header: http::HeaderName::from_static("x-user"),
             groups_header: None,
         });
-    })
-    .await;
+    });
     let more = "x-user: root\r\ncookie: a\r\nx-forwarded-for: 1\r\nte: trailers\r\nauthorization: Bearer sk-theirs\r\n";
     let response = Raw::ask(bench.address, post_with(CHAT, more, &chat("hi"))).await;
     assert_eq!((response.header("x-secret"), response.header("keep-alive")), (None, None));
@@ -372,7 +363,7 @@ async fn retention_decides_what_the_record_keeps() {
     for (retention, digest, content) in
         [(Retention::None, false, false), (Retention::Digest, true, false), (Retention::Masked, true, true)]
     {
-        let bench = Bench::start(Upstream::plain().await).await;
+        let bench = Bench::start(Upstream::plain().await);
         bench.rulebook.replace(bench::with_retention(retention));
         assert_eq!(Raw::ask(bench.address, post(CHAT, &chat("my nickname"))).await.status, 200);
         let judged = &bench.ledger.judged()[0];
@@ -384,7 +375,7 @@ async fn retention_decides_what_the_record_keeps() {
 
 #[tokio::test]
 async fn models_that_the_workload_does_not_offer_are_refused() {
-    let bench = Bench::with(Upstream::plain().await, |settings| settings.models = vec!["m".to_owned()]).await;
+    let bench = Bench::with(Upstream::plain().await, |settings| settings.models = vec!["m".to_owned()]);
     assert_eq!(Raw::ask(bench.address, post(CHAT, &chat("hi"))).await.status, 200);
     let other = chat("hi").replace("\"m\"", "\"other\"");
     assert_eq!(Raw::ask(bench.address, post(CHAT, &other)).await.code(), "model_not_offered");
@@ -392,7 +383,7 @@ async fn models_that_the_workload_does_not_offer_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn held_query_is_released_with_its_true_status_when_approved_in_time() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &chat("the contract"))).await;
     let id = bench.desk.opened().await;
@@ -410,7 +401,7 @@ async fn denied_and_expired_holds_are_final() {
     for (decision, code, outcome) in
         [(Some(Decision::Deny), "approval_denied", Outcome::Denied), (None, "approval_expired", Outcome::Expired)]
     {
-        let bench = Bench::start(Upstream::plain().await).await;
+        let bench = Bench::start(Upstream::plain().await);
         let mut raw = Raw::connect(bench.address).await;
         raw.send(post(CHAT, &chat("the contract"))).await;
         let id = bench.desk.opened().await;
@@ -432,7 +423,8 @@ async fn plain_query_waits_a_slice_and_its_retry_joins_the_same_hold() {
     let keys = format!("bob::{}", &countersign::base::Digest::of(b"sk-bob").to_string()["sha256:".len()..]);
     for (credential, known) in [("authorization: Bearer sk-bob\r\n", true), ("", false)] {
         let keys = std::sync::Arc::new(countersign::sidecar::ApiKeys::parse(&keys).unwrap());
-        let bench = Bench::with(Upstream::plain().await, |settings| settings.identity.api_keys = Some(keys)).await;
+        let bench =
+            Bench::with(Upstream::plain().await, |settings| settings.identity.api_keys = Some(keys));
         let body = chat("the contract");
         let first = Raw::ask(bench.address, post_with(CHAT, credential, &body)).await;
         assert_eq!((first.status, first.code().as_str()), (409, "approval_pending"));
@@ -452,7 +444,7 @@ async fn plain_query_waits_a_slice_and_its_retry_joins_the_same_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn anonymous_caller_cannot_use_the_hold_of_another_query() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let first = Raw::ask(bench.address, post(CHAT, &chat("the contract"))).await;
     assert_eq!(first.status, 409);
     let id = bench.desk.opened().await;
@@ -465,7 +457,7 @@ async fn anonymous_caller_cannot_use_the_hold_of_another_query() {
 
 #[tokio::test(start_paused = true)]
 async fn client_deadline_shortens_the_slice() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let start = tokio::time::Instant::now();
     let more = "x-stainless-read-timeout: 20\r\n";
     let response = Raw::ask(bench.address, post_with(CHAT, more, &chat("the contract"))).await;
@@ -475,9 +467,8 @@ async fn client_deadline_shortens_the_slice() {
 
 #[tokio::test(start_paused = true)]
 async fn held_stream_is_kept_alive_and_continues_with_the_models_own_stream() {
-    let script =
-        |_: &upstream::Received| vec![stream_head(), chunk("data: {\"a\":1}\n\n"), chunk("data: [DONE]\n\n"), end()];
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let script = |_: &upstream::Received| vec![stream_head(), chunk("data: {\"a\":1}\n\n"), chunk("data: [DONE]\n\n"), end()];
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("the contract"))).await;
     let (status, headers) = raw.head().await;
@@ -507,7 +498,7 @@ async fn held_stream_is_kept_alive_and_continues_with_the_models_own_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn denied_stream_ends_with_an_error_event_that_names_the_approval() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("the contract"))).await;
     raw.head().await;
@@ -527,7 +518,7 @@ async fn denied_stream_ends_with_an_error_event_that_names_the_approval() {
 #[tokio::test(start_paused = true)]
 async fn held_query_whose_client_leaves_is_recorded_as_cancelled() {
     for body in [chat("the contract"), streamed("the contract")] {
-        let bench = Bench::start(Upstream::plain().await).await;
+        let bench = Bench::start(Upstream::plain().await);
         let mut raw = Raw::connect(bench.address).await;
         raw.send(post(CHAT, &body)).await;
         bench.desk.opened().await;
@@ -541,7 +532,7 @@ async fn held_query_whose_client_leaves_is_recorded_as_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_sends_held_queries_away_to_come_again() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &chat("the contract"))).await;
     bench.desk.opened().await;
@@ -553,9 +544,8 @@ async fn shutdown_sends_held_queries_away_to_come_again() {
 
 #[tokio::test]
 async fn shutdown_lets_answers_finish() {
-    let script =
-        |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), Step::Wait, chunk("data: two\n\n"), end()];
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let script = |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), Step::Wait, chunk("data: two\n\n"), end()];
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi"))).await;
     raw.head().await;
@@ -573,7 +563,7 @@ async fn shutdown_lets_answers_finish() {
 #[tokio::test(start_paused = true)]
 async fn shutdown_closes_what_does_not_finish_within_the_grace() {
     let script = |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), Step::Wait];
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi"))).await;
     raw.head().await;
@@ -589,7 +579,7 @@ async fn ask_health(bench: &Bench, path: &str) -> u16 {
 
 #[tokio::test]
 async fn health_port_says_little() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     assert_eq!(ask_health(&bench, "/livez").await, 200);
     assert_eq!(ask_health(&bench, "/readyz").await, 200);
     assert_eq!(ask_health(&bench, CHAT).await, 404);
@@ -604,8 +594,7 @@ async fn observe_interferes_with_nothing_but_broken_framing() {
     let bench = Bench::with(Upstream::plain().await, |settings| {
         settings.posture = Posture::Observe;
         settings.limits.body_bytes_max = 200;
-    })
-    .await;
+    });
     let large = chat(&"x".repeat(500));
     let requests = [
         post(CHAT, &chat("a forbidden word")),
@@ -620,10 +609,7 @@ async fn observe_interferes_with_nothing_but_broken_framing() {
     assert_eq!(outcomes(&bench), [Outcome::WouldRefuse; 5]);
     let received = bench.upstream.received();
     assert_eq!(received[2].body, large.as_bytes());
-    assert_eq!(
-        (received[3].line(), received[3].body.as_slice()),
-        ("POST /nowhere?a=b HTTP/1.1", b"not json".as_slice())
-    );
+    assert_eq!((received[3].line(), received[3].body.as_slice()), ("POST /nowhere?a=b HTTP/1.1", b"not json".as_slice()));
     assert_eq!(received[4].header("content-encoding"), Some("compress"));
     assert_eq!(Raw::ask(bench.address, "GET / HTTP/1.1\nhost: g\n\n").await.status, 400);
 }
@@ -632,14 +618,15 @@ async fn observe_interferes_with_nothing_but_broken_framing() {
 async fn http2_with_prior_knowledge_is_judged_alike() {
     use http_body_util::{BodyExt as _, Full};
     use hyper_util::rt::{TokioExecutor, TokioIo};
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let stream = tokio::net::TcpStream::connect(bench.address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     for (text, status) in [("hi", 200), ("forbidden", 403)] {
-        let request =
-            http::Request::post(format!("http://gate{CHAT}")).body(Full::new(bytes::Bytes::from(chat(text)))).unwrap();
+        let request = http::Request::post(format!("http://gate{CHAT}"))
+            .body(Full::new(bytes::Bytes::from(chat(text))))
+            .unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), status);
         response.into_body().collect().await.unwrap();
@@ -650,7 +637,7 @@ async fn http2_with_prior_knowledge_is_judged_alike() {
 
 #[tokio::test(start_paused = true)]
 async fn heads_that_do_not_come_and_idle_connections_are_closed() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     for started in ["", "P", "PRI * HTTP/2.0", "POST / HTTP/1.1\r\nhost"] {
         let mut raw = Raw::connect(bench.address).await;
         raw.send(started).await;
@@ -667,7 +654,7 @@ async fn heads_that_do_not_come_and_idle_connections_are_closed() {
 #[tokio::test]
 async fn old_clients_without_chunks_get_their_stream_to_the_end_of_the_connection() {
     let script = |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), end()];
-    let bench = Bench::start(Upstream::start(script).await).await;
+    let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi")).replace("HTTP/1.1", "HTTP/1.0")).await;
     assert_eq!(raw.head().await.0, 200);
@@ -676,7 +663,7 @@ async fn old_clients_without_chunks_get_their_stream_to_the_end_of_the_connectio
 
 #[tokio::test(start_paused = true)]
 async fn rule_set_that_changed_while_people_decided_has_its_say() {
-    let bench = Bench::start(Upstream::plain().await).await;
+    let bench = Bench::start(Upstream::plain().await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &chat("the contract"))).await;
     let id = bench.desk.opened().await;
@@ -695,7 +682,8 @@ async fn released_answer_that_breaks_off_may_be_claimed_again() {
     };
     let keys = format!("bob::{}", &countersign::base::Digest::of(b"sk-bob").to_string()["sha256:".len()..]);
     let keys = std::sync::Arc::new(countersign::sidecar::ApiKeys::parse(&keys).unwrap());
-    let bench = Bench::with(Upstream::start(script).await, |settings| settings.identity.api_keys = Some(keys)).await;
+    let bench =
+        Bench::with(Upstream::start(script).await, |settings| settings.identity.api_keys = Some(keys));
     let request = post_with(CHAT, "x-api-key: sk-bob\r\n", &chat("the contract"));
     let mut raw = Raw::connect(bench.address).await;
     raw.send(&request).await;

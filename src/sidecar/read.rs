@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use subtle::ConstantTimeEq as _;
 
 use super::body::Source;
-use super::encoding::{Encoding, EncodingRefusal};
+use super::encoding::Encoding;
 use super::framing::{FRAMING_HEADER, Violation};
 use super::refusal::Refusal;
 use super::visit::Visit;
@@ -58,12 +58,10 @@ pub(super) async fn body(visit: &mut Visit, source: &mut Source) -> Result<Bytes
     let encoding = Encoding::of(encodings).map_err(Refusal::Encoding)?;
     let limits = &visit.shared.settings.limits;
     let body = source.read(limits, &mut visit.reserved).await?;
+    visit.read_at = Some(visit.monotonic());
     visit.entry.body_bytes = body.len() as u64;
     let Some(encoding) = encoding else { return Ok(body) };
-    let decoded = encoding.undo(&body, limits.body_bytes_max).map_err(|why| match why {
-        EncodingRefusal::TooLarge => Refusal::Encoding(EncodingRefusal::TooLarge),
-        other => Refusal::Encoding(other),
-    })?;
+    let decoded = encoding.undo(&body, limits.body_bytes_max).map_err(Refusal::Encoding)?;
     visit.reserved.grow(body.len() + decoded.len(), limits.bytes_in_flight_max)?;
     visit.entry.body_bytes = decoded.len() as u64;
     visit.decoded = true;

@@ -395,3 +395,6 @@ const fn denial_code(code: DenialCode) -> &'static str {
         DenialCode::RedactionFailed => "redaction_failed",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,8 @@ pub(super) struct Visit {
     pub(super) reserved: Reserved,
     /// What of the body is judged as, and so goes out as.
     pub(super) body_kind: BodyKind,
+    /// When the body was whole.
+    pub(super) read_at: Option<Duration>,
     /// Whether a content encoding was undone.
     pub(super) decoded: bool,
     /// What the body was judged as.
@@ -68,6 +70,7 @@ impl Visit {
             entry,
             reserved: Reserved::none(Arc::clone(&shared.in_flight)),
             body_kind: BodyKind::AsNamed,
+            read_at: None,
             decoded: false,
             format: None,
             excerpt: Content::default(),
@@ -106,6 +109,9 @@ impl Visit {
         self.entry.hold = hold.or(self.entry.hold);
         if let Err(refusal) = self.record(outcome) {
             return self.answer(&refusal);
+        }
+        if let Some(read_at) = self.read_at.filter(|_| hold.is_none()) {
+            self.shared.ports.metrics.added(self.monotonic().saturating_sub(read_at));
         }
         let mut completion = Completion::begin(&self, hold);
         let outbound = match self.outbound() {

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use super::upstream::Upstream;
 
 /// Longest wait for anything; only a broken gate ever meets it.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Everything that was recorded.
 #[derive(Default)]
@@ -57,11 +57,11 @@ impl Ledger {
                 let changed = self.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                let ends = self.events().into_iter().filter_map(|event| match event {
+                let mut ends = self.events().into_iter().filter_map(|event| match event {
                     Event::QueryCompleted(completed) => Some(completed),
                     _ => None,
                 });
-                if let Some(completed) = ends.skip(index).next() {
+                if let Some(completed) = ends.nth(index) {
                     return completed;
                 }
                 changed.await;
@@ -117,7 +117,7 @@ impl Desk {
     }
 
     pub fn expire(&self, id: HoldId) {
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.apply(id, approvals::Event::Tick).expect("time passes");
     }
 
@@ -188,7 +188,7 @@ impl Alerts for Bell {
 pub fn chain() -> Chain {
     Chain {
         name: ChainRef { namespace: None, name: "people".to_owned() },
-        expires_after: Duration::from_secs(1800),
+        expires_after: Duration::from_mins(30),
         separation_of_duties: false,
         stages: vec![Stage {
             name: "one".to_owned(),
@@ -226,7 +226,7 @@ fn policy(rules: Vec<Rule>) -> Policy {
 
 fn in_force(policy: Policy) -> InForce {
     let rules = RuleSet::build(vec![policy]).expect("the test policy builds");
-    InForce { rules, chains: BTreeMap::from([(chain().name, chain())]) }
+    InForce { rules: Arc::new(rules), chains: BTreeMap::from([(chain().name, chain())]) }
 }
 
 /// `forbidden` is refused, `contract` is held, `nickname` is redacted, `curious` raises an alert.
@@ -263,12 +263,12 @@ pub struct Bench {
 
 impl Bench {
     /// A gate with the test policy in front of `upstream`.
-    pub async fn start(upstream: Upstream) -> Self {
-        Self::with(upstream, |_| {}).await
+    pub fn start(upstream: Upstream) -> Self {
+        Self::with(upstream, |_| {})
     }
 
     /// The same with other settings.
-    pub async fn with(upstream: Upstream, adjust: impl FnOnce(&mut GateSettings)) -> Self {
+    pub fn with(upstream: Upstream, adjust: impl FnOnce(&mut GateSettings)) -> Self {
         let uri = format!("http://{}", upstream.address).parse().unwrap();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let mut settings = GateSettings::new(any, uri, Server::Openai);

@@ -102,3 +102,6 @@ pub(super) struct Words<'a> {
     pub(super) chat: bool,
     pub(super) now: Timestamp,
 }
+
+#[cfg(test)]
+mod tests;
