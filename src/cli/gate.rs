@@ -150,7 +150,8 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
     settings.models.clone_from(&arguments.models);
     settings.workload = arguments.workload.workload();
     arguments.limits.apply(&mut settings);
-    settings.identity = arguments.identity.settings()?;
+    let (identity, key_set) = arguments.identity.settings()?;
+    settings.identity = identity;
     let alerts = match &arguments.alerts {
         Some(path) => alerts::Settings::load(path)
             .with_context(|| format!("alerts cannot be sent as `{}` says", path.display()))?,
@@ -161,7 +162,7 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
         AuditDurability::Synced => Durability::Synced,
     };
     let data = arguments.data.path()?;
-    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability })
+    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability, key_set })
 }
 
 /// The server that an upstream says it is; the narrowest table of routes when it says nothing known.
