@@ -80,14 +80,14 @@ pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
         }
     }
     for unit in &mut units {
-        unit.found.sort_by(|a, b| order(a).cmp(&order(b)));
+        unit.found.sort_by(|a, b| order(a).cmp(order(b)));
         unit.found.dedup_by(|a, b| a.at == b.at);
     }
     Scan { units, beyond: layers.beyond }
 }
 
-fn order(found: &Found) -> impl Ord {
-    found.at.iter().map(|(part, range)| (*part, range.start, range.end)).collect::<Vec<_>>()
+fn order(found: &Found) -> impl Iterator<Item = (PartId, usize, usize)> {
+    found.at.iter().map(|(part, range)| (*part, range.start, range.end))
 }
 
 struct Scanner<'s, 'q> {
