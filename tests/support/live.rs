@@ -108,7 +108,8 @@ pub(crate) struct Gate {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    pub(crate) data: tempfile::TempDir,
+    #[expect(dead_code, reason = "kept so that the folder lives as long as the gate")]
+    data: tempfile::TempDir,
 }
 
 impl Gate {
