@@ -67,7 +67,7 @@ enum Verb {
     /// Deny held queries.
     Deny(decide::Arguments),
     Explain(explain::Arguments),
-    Gate(gate::Arguments),
+    Gate(Box<gate::Arguments>),
     Lint(lint::Arguments),
     Test(test::Arguments),
 }
@@ -108,7 +108,8 @@ impl Cli {
 /// Ready when the process is asked to stop, by Ctrl-C or by a supervisor.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         // Without handlers the signals end the process at once, which is what they are for.
         return std::future::pending().await;
     };

@@ -31,9 +31,9 @@ mod render;
 mod report;
 mod selector;
 mod suggest;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use build::{Compilation, check, compile};
 pub use diagnostic::{Diagnostic, Location, Severity};

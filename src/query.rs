@@ -15,145 +15,15 @@
 //! Knows nothing of HTTP, JSON or policies.
 
 mod builder;
+mod canonical;
 mod coverage;
+mod operation;
 mod part;
 mod path;
 
 pub use builder::Builder;
+pub use canonical::Query;
 pub use coverage::{Gap, GapKind};
+pub use operation::Operation;
 pub use part::{Origin, Part, PartId, PartKind, Piece, Role, RoleSet, Span};
 pub use path::Place;
-
-use bytes::Bytes;
-use path::Paths;
-
-/// What kind of work is asked of the model; `query.operation` in CEL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-pub enum Operation {
-    /// Messages in, message out.
-    Chat,
-    /// Text in, continuation out.
-    Completion,
-    /// Text in, vectors out.
-    Embedding,
-    /// Text pairs or lists in, scores out.
-    Rerank,
-    /// Text in, labels or scores out.
-    Classify,
-    /// Text in, token ids or a count out; ids in, text out.
-    Tokenize,
-    /// Named tensors in, named tensors out.
-    Infer,
-}
-
-impl Operation {
-    /// The name used in CEL, records and metric labels.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Completion => "completion",
-            Self::Embedding => "embedding",
-            Self::Rerank => "rerank",
-            Self::Classify => "classify",
-            Self::Tokenize => "tokenize",
-            Self::Infer => "infer",
-        }
-    }
-}
-
-/// The canonical query.
-#[derive(Clone)]
-pub struct Query {
-    body: Bytes,
-    arena: String,
-    paths: Paths,
-    parts: Vec<Part>,
-    gaps: Vec<Gap>,
-    /// What kind of work is asked.
-    pub operation: Operation,
-    /// The model the caller named, as written; `None` when the body names none.
-    pub model: Option<String>,
-    /// The adapter the caller named, as written.
-    pub adapter: Option<String>,
-    /// Whether the answer is to be streamed, the format's default applied.
-    pub stream: bool,
-    /// Names of the tools offered to the model, in order.
-    pub tools: Vec<String>,
-    /// The most tokens the caller wants generated.
-    pub tokens_max: Option<u64>,
-    /// How many answers are asked for.
-    pub choices: u64,
-}
-
-impl Query {
-    /// The bytes that were decoded and judged.
-    #[must_use]
-    pub const fn body(&self) -> &Bytes {
-        &self.body
-    }
-
-    /// All parts in document order.
-    #[must_use]
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
-    }
-
-    /// A part by id.
-    #[must_use]
-    pub fn part(&self, id: PartId) -> Option<&Part> {
-        self.parts.get(id.index())
-    }
-
-    /// Everything in the body that was not understood.
-    #[must_use]
-    pub fn gaps(&self) -> &[Gap] {
-        &self.gaps
-    }
-
-    /// The text of a part, escapes resolved.
-    #[must_use]
-    pub fn text(&self, part: &Part) -> &str {
-        self.kept(part.piece)
-    }
-
-    fn kept(&self, piece: Piece) -> &str {
-        match piece {
-            // The body was checked to be UTF-8 as a whole; a span that cut a character would read as empty, and
-            // the property `every_part_reads_back` holds decoders to that never happening.
-            Piece::Body(span) => {
-                self.body.get(span.range()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
-            }
-            Piece::Arena(span) => self.arena.get(span.range()).unwrap_or_default(),
-        }
-    }
-
-    /// A place as people write it, `messages[2].content[0].text`.
-    #[must_use]
-    pub fn place(&self, place: Place) -> String {
-        self.paths.show(place, |piece| self.kept(piece))
-    }
-
-    /// Bytes of text in all parts but those inside nested JSON, which would count twice.
-    #[must_use]
-    pub fn text_bytes(&self) -> usize {
-        self.parts.iter().filter(|p| matches!(p.origin, Origin::Body(_))).map(|p| p.piece.span().len()).sum()
-    }
-
-    /// A rough number of tokens: four bytes a token, rounded up. Good to a factor of two for prose.
-    #[must_use]
-    pub fn tokens_estimate(&self) -> u64 {
-        self.text_bytes().div_ceil(4) as u64
-    }
-}
-
-impl std::fmt::Debug for Query {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Query")
-            .field("operation", &self.operation)
-            .field("bytes", &self.body.len())
-            .field("parts", &self.parts.len())
-            .field("gaps", &self.gaps.len())
-            .finish_non_exhaustive()
-    }
-}

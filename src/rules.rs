@@ -4,6 +4,10 @@
 //! `compile` hands in [`Policy`] values; [`RuleSet::build`] makes one immutable, matched-in-one-pass set, named by its
 //! revision; [`judge`] reads a query against it and answers with a [`Judgement`].
 //!
+//! Inside: `set` compiles policies, with `node` for conditions, `lexicon`, `pattern` and `atoms` for what is looked for in
+//! texts, and `cel`; `scan` reads a query once (`layer`, `view`, `buffer`); `evaluate` asks the conditions, `opinion` and
+//! `coverage` gather what they say, `judge` and `redaction` do it; `explain` says why.
+//!
 //! # Guarantees
 //! * All rules are judged; the most restrictive verdict wins; an error counts as the rule's `onError`.
 //! * Adding a rule never loosens a verdict.
@@ -11,9 +15,17 @@
 //! * No prompt makes matching slow: patterns run only where a literal of theirs was found, in bounded windows, and a
 //!   rule set whose worst case is over its budget is refused by [`RuleSet::build`].
 //!
+//! # Limits
+//! All in `limits`, and those of the whole decision path in [`crate::base::limits`]. Policies in Audit mode count as
+//! policies: a workload that has only such lets queries pass, and records them.
+//!
+//! # Errors
+//! [`BuildFailure`] names the policy, the field and what to do. Judging itself never fails.
+//!
 //! Knows nothing of Kubernetes, YAML, HTTP or where time comes from.
 
 mod atoms;
+mod buffer;
 mod cel;
 mod context;
 mod coverage;
@@ -28,6 +40,7 @@ mod node;
 mod opinion;
 mod pattern;
 mod policy;
+mod probe;
 mod rates;
 mod redaction;
 mod revision;

@@ -33,7 +33,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "base", "query", "wire", "detect", "rules", "api", "compile", "approvals", "audit", "telemetry", "sidecar",
+            "base",
+            "query",
+            "wire",
+            "detect",
+            "rules",
+            "api",
+            "compile",
+            "approvals",
+            "audit",
+            "telemetry",
+            "sidecar",
             "standalone",
         ],
     ),
@@ -55,7 +65,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("cel", &["rules"]),
     ("aho_corasick", &["rules"]),
     ("regex_automata", &["rules", "detect"]),
-    ("regex_syntax", &["rules", "detect"]),
+    ("regex_syntax", &["rules", "detect", "compile"]),
     ("unicode_normalization", &["rules", "approvals"]),
     ("unicode_security", &["rules", "approvals"]),
     ("serde_saphyr", &["compile", "standalone", "cli"]),
@@ -109,7 +119,11 @@ fn sources() -> Vec<File> {
         .map(|path| {
             let inside = path.strip_prefix(&src).unwrap().to_path_buf();
             let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
-            File { room: first.trim_end_matches(".rs").to_owned(), text: fs::read_to_string(&path).unwrap(), path: inside }
+            File {
+                room: first.trim_end_matches(".rs").to_owned(),
+                text: fs::read_to_string(&path).unwrap(),
+                path: inside,
+            }
         })
         .collect()
 }
@@ -124,9 +138,10 @@ fn named_after(code: &str, prefix: &str) -> BTreeSet<String> {
     let joined: String = uncommented(code).collect::<Vec<_>>().join("\n");
     for (at, _) in joined.match_indices(prefix) {
         let tail = &joined[at + prefix.len()..];
-        let list = tail.strip_prefix('{').map_or_else(|| tail.split(|c: char| !word(c)).next().unwrap_or(""), |inner| {
-            inner.split('}').next().unwrap_or("")
-        });
+        let list = tail.strip_prefix('{').map_or_else(
+            || tail.split(|c: char| !word(c)).next().unwrap_or(""),
+            |inner| inner.split('}').next().unwrap_or(""),
+        );
         for item in list.split(',') {
             let name: String = item.trim().chars().take_while(|c| word(*c)).collect();
             if !name.is_empty() {
@@ -187,6 +202,10 @@ fn every_file_says_what_it_is_and_stays_small() {
         if !file.text.starts_with("//!") {
             problems.push(format!("src/{}: does not open with `//!`", file.name()));
         }
+        // Files that hold nothing but a room's tests are tables; they may be long.
+        if file.path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests")) {
+            continue;
+        }
         let facade = file.path.components().count() == 1 && file.room != "lib";
         let (what, max) = match () {
             () if file.room == "bin" => ("program", PROGRAM_LINES_MAX),
@@ -212,9 +231,10 @@ fn no_source_file_is_an_orphan() {
             Some(dir) => dir.with_extension("rs"),
             None => PathBuf::from("lib.rs"),
         };
-        let declared = files.iter().find(|f| f.path == parent).is_some_and(|f| {
-            uncommented(&f.text).any(|line| line.trim_end().ends_with(&format!("mod {stem};")))
-        });
+        let declared = files
+            .iter()
+            .find(|f| f.path == parent)
+            .is_some_and(|f| uncommented(&f.text).any(|line| line.trim_end().ends_with(&format!("mod {stem};"))));
         if !declared {
             problems.push(format!("src/{}: not declared in src/{}", file.name(), parent.display()));
         }
@@ -237,7 +257,9 @@ fn nothing_is_ignored_or_silenced() {
     let mut problems = Vec::new();
     for path in rust_files(&root().join("src")).into_iter().chain(rust_files(&root().join("tests"))) {
         let text = fs::read_to_string(&path).unwrap();
-        for mark in [concat!("#[ign", "ore"), concat!("#[al", "low("), concat!("tod", "o!("), concat!("unimple", "mented!(")] {
+        for mark in
+            [concat!("#[ign", "ore"), concat!("#[al", "low("), concat!("tod", "o!("), concat!("unimple", "mented!(")]
+        {
             if uncommented(&text).any(|line| line.contains(mark)) {
                 problems.push(format!("{}: `{mark}`", path.display()));
             }
@@ -249,13 +271,28 @@ fn nothing_is_ignored_or_silenced() {
 #[test]
 fn the_sidecar_builds_without_kubernetes_and_sql() {
     let out = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--no-default-features", "--features", "sidecar", "-e", "normal", "--prefix", "none"])
+        .args([
+            "tree",
+            "--offline",
+            "--no-default-features",
+            "--features",
+            "sidecar",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
     let tree = String::from_utf8(out.stdout).unwrap();
     assert!(tree.contains("hyper v"), "cargo tree gave: {}", String::from_utf8_lossy(&out.stderr));
-    for unwanted in ["kube", "k8s-openapi", "sqlx", "sqlx-core", "libsqlite3-sys", "openssl", "openssl-sys", "axum", "clap"] {
-        assert!(!tree.lines().any(|line| line.split(' ').next() == Some(unwanted)), "the sidecar depends on `{unwanted}`");
+    for unwanted in
+        ["kube", "k8s-openapi", "sqlx", "sqlx-core", "libsqlite3-sys", "openssl", "openssl-sys", "axum", "clap"]
+    {
+        assert!(
+            !tree.lines().any(|line| line.split(' ').next() == Some(unwanted)),
+            "the sidecar depends on `{unwanted}`"
+        );
     }
 }

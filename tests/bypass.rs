@@ -191,9 +191,11 @@ fn problem(gates: &mut Gates, case: &Case) -> Option<String> {
         let texts: Vec<_> = bodies.iter().map(|b| String::from_utf8_lossy(b)).collect();
         return Some(format!("the upstream received {texts:.300?}, expected {:.300}", case.expect.upstream));
     }
-    let leaked = case.expect.without_headers.iter().find(|name| {
-        received.iter().any(|r| r.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)))
-    })?;
+    let leaked = case
+        .expect
+        .without_headers
+        .iter()
+        .find(|name| received.iter().any(|r| r.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))))?;
     Some(format!("header `{leaked}` reached the upstream"))
 }
 

@@ -216,7 +216,10 @@ fn plain_fields_are_read() {
         format!("{model} {adapter} {} {} {tokens} {}", q.stream, q.tools.join(","), q.choices)
     };
     for (fixture, expected) in [
-        ("anthropic-messages/tools", "Qwen/Qwen3-8B - false get_weather,lookup,bash,str_replace_based_edit_tool 4096 1"),
+        (
+            "anthropic-messages/tools",
+            "Qwen/Qwen3-8B - false get_weather,lookup,bash,str_replace_based_edit_tool 4096 1",
+        ),
         ("anthropic-messages/streaming", "meta-llama/Llama-3.1-8B-Instruct - true  256 1"),
         ("ollama-chat/minimal", "llama3.2 - true  - 1"),
         ("ollama-chat/full", "llama3.2:3b - false  100 1"),

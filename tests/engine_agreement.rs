@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign::query::{Query, Role, RoleSet};
 use countersign::rules::{
-    self, Action, Caller, CelExpr, Context, DenialCode, Failure, Fallbacks, Judgement, Matcher, Mode, Policy, PolicyRef,
-    Posture, Rates, Rule, RuleSet, Ruling, Subject, TextMatch, Verdict, Workload,
+    self, Action, Caller, CelExpr, Context, DenialCode, Failure, Fallbacks, Judgement, Matcher, Mode, Policy,
+    PolicyRef, Posture, Rates, Rule, RuleSet, Ruling, Subject, TextMatch, Verdict, Workload,
 };
 use countersign::wire::{self, Format, Server};
 use naive::Truth;
@@ -36,9 +36,38 @@ const EXPRESSIONS: [(&str, Truth); 4] = [
 ];
 const ERROR: &str = EXPRESSIONS[2].0;
 const FRAGMENTS: [&str; 32] = [
-    "pass", "word", "password", " ", "  \n", "top", "secret", "TOP", "geheim", "müller", "MÜLLER", "mu\u{308}ller",
-    "\u{200b}", "ｐass", "p\u{430}ss", "access", "key", "key=", "abcd1", "AKIA", "A1B2C3", "123-45-", "6789", "_", ".",
-    "abab", "xab", "ay", "a@b.example.com", "10.1.2.3", "dG9wIHNlY3JldCBwYXNzd29yZCBpcyBoZXJl", "ab",
+    "pass",
+    "word",
+    "password",
+    " ",
+    "  \n",
+    "top",
+    "secret",
+    "TOP",
+    "geheim",
+    "müller",
+    "MÜLLER",
+    "mu\u{308}ller",
+    "\u{200b}",
+    "ｐass",
+    "p\u{430}ss",
+    "access",
+    "key",
+    "key=",
+    "abcd1",
+    "AKIA",
+    "A1B2C3",
+    "123-45-",
+    "6789",
+    "_",
+    ".",
+    "abab",
+    "xab",
+    "ay",
+    "a@b.example.com",
+    "10.1.2.3",
+    "dG9wIHNlY3JldCBwYXNzd29yZCBpcyBoZXJl",
+    "ab",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -105,7 +134,9 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
     let policy = (prop::collection::vec(rule(), 0..4), prop::bool::weighted(0.2));
     prop::collection::vec(policy, 1..4).prop_map(|policies| {
         let numbered = policies.into_iter().enumerate();
-        numbered.map(|(index, (rules, audit))| policy_of(index, rules, if audit { Mode::Audit } else { Mode::Enforce })).collect()
+        numbered
+            .map(|(index, (rules, audit))| policy_of(index, rules, if audit { Mode::Audit } else { Mode::Enforce }))
+            .collect()
     })
 }
 

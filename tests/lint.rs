@@ -1,6 +1,8 @@
 //! Golden diagnostics: every file of `corpus/lint` is read and checked; what people are shown is compared with the file
 //! beside it that ends in `.stderr`. `UPDATE=1` rewrites those files.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -44,7 +46,11 @@ fn every_problem_has_a_place_and_the_good_cases_have_none() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let found = found(name, &text);
-        assert_eq!(found.iter().any(|d| d.severity == Severity::Error || !name.starts_with("good-")), !name.starts_with("good-"), "{name}: {found:?}");
+        assert_eq!(
+            found.iter().any(|d| d.severity == Severity::Error || !name.starts_with("good-")),
+            !name.starts_with("good-"),
+            "{name}: {found:?}"
+        );
         for diagnostic in found {
             let at = diagnostic.at.as_ref().unwrap_or_else(|| panic!("{name}: {diagnostic} has no place"));
             assert!(text.get(at.span.clone()).is_some(), "{name}: {diagnostic} points outside the file");

@@ -102,14 +102,18 @@ fn explain_names_the_rule_the_place_and_the_span() {
     let mask = rule(&explained, "default/personal-data", "mask-contacts");
     assert_eq!(mask["result"], "matched");
     let text = &mask["matches"][0]["texts"][0];
-    assert_eq!((&text["text"], &text["before"], &text["after"]), (&"jane@example.com".into(), &"Mail ".into(), &" please".into()));
+    assert_eq!(
+        (&text["text"], &text["before"], &text["after"]),
+        (&"jane@example.com".into(), &"Mail ".into(), &" please".into())
+    );
     assert_eq!((&text["place"], &text["bytes"]["start"]), (&"messages[0].content".into(), &5.into()));
     assert!(explained["forwarded"].as_str().unwrap().contains("Mail [EMAIL_1] please"));
 }
 
 #[test]
 fn explain_says_why_the_other_rules_do_not_match_in_the_fields_people_wrote() {
-    let explained = explain(&chat("the termination clause"), &["-p", "config/samples", "--user", "u", "--group", "legal"]);
+    let explained =
+        explain(&chat("the termination clause"), &["-p", "config/samples", "--user", "u", "--group", "legal"]);
     assert_eq!(explained["verdict"], "Allow");
     let contracts = rule(&explained, "default/sign-off", "contracts-need-legal");
     assert_eq!(contracts["because"][0]["field"], "spec.rules[1].match.allOf[1].cel", "{contracts}");
@@ -158,11 +162,23 @@ fn tests_end_with_0_when_all_pass_1_when_one_fails_and_2_when_they_cannot_run() 
     write(folder.path(), "policy.yaml", POLICY);
     write(folder.path(), "query.json", &chat("my salary"));
     let table = [
-        ("  bodyFile: query.json\n  expect: {verdict: Deny, rules: [p/r], code: policy_denied}\n", 0, "1 passed, 0 failed"),
+        (
+            "  bodyFile: query.json\n  expect: {verdict: Deny, rules: [p/r], code: policy_denied}\n",
+            0,
+            "1 passed, 0 failed",
+        ),
         ("  bodyFile: query.json\n  expect: {verdict: Deny, rules: [default/p/r]}\n", 0, "ok"),
         ("  bodyFile: query.json\n  expect: {verdict: Allow}\n", 1, "verdict: expected Allow, found Deny"),
-        ("  bodyFile: query.json\n  expect: {verdict: Deny, rules: []}\n", 1, "`default/p/r` matched, but was not expected"),
-        ("  bodyFile: query.json\n  expect: {verdict: Deny, rules: [p/r, p/s]}\n", 1, "`p/s` was expected, but did not match"),
+        (
+            "  bodyFile: query.json\n  expect: {verdict: Deny, rules: []}\n",
+            1,
+            "`default/p/r` matched, but was not expected",
+        ),
+        (
+            "  bodyFile: query.json\n  expect: {verdict: Deny, rules: [p/r, p/s]}\n",
+            1,
+            "`p/s` was expected, but did not match",
+        ),
         ("  bodyFile: query.json\n  expect: {verdict: Deny, code: no_policy}\n", 1, "expected `no_policy`"),
         ("  bodyFile: query.json\n  expect: {verdict: Deny, chains: [c]}\n", 1, "chains: `c` was expected"),
         ("  bodyFile: query.json\n  expect: {verdict: Deny, redacted: {a: b}}\n", 1, "nothing would be forwarded"),

@@ -146,8 +146,12 @@ fn addresses(args: &Arguments) -> anyhow::Result<Addresses> {
 
 /// An address that can be listened on right now; for port 0, one the system picks.
 fn free(wanted: SocketAddr, flag: &str) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(wanted)
-        .with_context(|| format!("cannot listen on {wanted}; choose another address with {flag} (ARGS=\"{flag} {}:0\")", Ipv4Addr::LOCALHOST))?;
+    let listener = TcpListener::bind(wanted).with_context(|| {
+        format!(
+            "cannot listen on {wanted}; choose another address with {flag} (ARGS=\"{flag} {}:0\")",
+            Ipv4Addr::LOCALHOST
+        )
+    })?;
     Ok(listener.local_addr()?)
 }
 

@@ -54,13 +54,18 @@ fn routes() -> axum::Router {
         .route("/v1/completions", post(openai_completion))
         .route("/v1/embeddings", post(openai_embeddings))
         .route("/api/version", get(|| async { Json(json!({"version": "0.0.0-demo"})) }))
-        .route("/api/tags", get(|| async { Json(json!({"models": [{"name": "demo:latest", "model": "demo:latest"}]})) }))
+        .route(
+            "/api/tags",
+            get(|| async { Json(json!({"models": [{"name": "demo:latest", "model": "demo:latest"}]})) }),
+        )
         .route("/api/chat", post(ollama_chat))
         .route("/api/generate", post(ollama_generate))
 }
 
 async fn models() -> Json<Value> {
-    Json(json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "countersign-demo"}]}))
+    Json(
+        json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "countersign-demo"}]}),
+    )
 }
 
 /// The body, whatever its content type says, as Ollama reads it; what is no JSON reads as nothing.

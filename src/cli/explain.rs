@@ -56,8 +56,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Result<Exit> {
     let labels: BTreeMap<_, _> = arguments.labels.iter().cloned().collect();
-    let workload =
-        Workload { namespace: arguments.namespace.clone(), name: arguments.workload.clone(), labels };
+    let workload = Workload { namespace: arguments.namespace.clone(), name: arguments.workload.clone(), labels };
     let policies = Policies::read(&arguments.policies)?;
     let compiled = match &policies.documents {
         Ok(documents) => compile::compile(documents, &workload),

@@ -152,7 +152,8 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
     arguments.limits.apply(&mut settings);
     settings.identity = arguments.identity.settings()?;
     let alerts = match &arguments.alerts {
-        Some(path) => alerts::Settings::load(path).with_context(|| format!("alerts cannot be sent as `{}` says", path.display()))?,
+        Some(path) => alerts::Settings::load(path)
+            .with_context(|| format!("alerts cannot be sent as `{}` says", path.display()))?,
         None => alerts::Settings::default(),
     };
     let durability = match arguments.audit {

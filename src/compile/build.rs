@@ -100,9 +100,12 @@ fn explain(failure: BuildFailure, origins: &[Origin<'_>]) -> Diagnostic {
     let origin = origins.iter().find(|o| o.name == failure.policy);
     let written = origin.and_then(|o| o.trail.find(&failure.path));
     let path = written.map_or_else(|| format!("spec.{}", failure.path), |w| w.field.as_str().to_owned());
-    let message = match written.and_then(|w| w.detector) {
-        Some(detector) => format!("detector `{detector}`: {}", failure.why),
-        None => failure.why,
+    // The engine does not know what it is called that "is too large".
+    let message = match (written.and_then(|w| w.detector), failure.why.starts_with("is ")) {
+        (Some(detector), true) => format!("detector `{detector}` {}", failure.why),
+        (Some(detector), false) => format!("detector `{detector}`: {}", failure.why),
+        (None, true) => format!("this {}", failure.why),
+        (None, false) => failure.why,
     };
     Diagnostic {
         severity: Severity::Error,

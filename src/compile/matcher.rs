@@ -251,7 +251,9 @@ fn detectors(names: &[String], path: &FieldPath, report: &mut Report<'_>) -> Vec
         let help = suggest::help(name, &known);
         let groups: Vec<_> = detect::groups().iter().map(|group| group.name).collect();
         report.error(&path, format!("unknown detector `{name}`")).help(
-            help.unwrap_or_else(|| format!("groups of detectors are {}", suggest::list(&groups).replace(" or ", " and "))),
+            help.unwrap_or_else(|| {
+                format!("groups of detectors are {}", suggest::list(&groups).replace(" or ", " and "))
+            }),
         );
         texts.push((path, None));
     }

@@ -27,7 +27,8 @@ fn namespaced(name: &str) -> ChainRef {
 /// The strict form of one policy, and where its matchers came from.
 #[track_caller]
 fn strict(spec: &str) -> (rules::Policy, Trail) {
-    let text = format!("apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {{name: p}}\nspec:\n{spec}");
+    let text =
+        format!("apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {{name: p}}\nspec:\n{spec}");
     let document = one(&text);
     let Object::ApprovalPolicy(policy) = &document.object else { panic!("a policy") };
     let legal = one(CHAIN);
@@ -64,7 +65,7 @@ fn settings_become_what_they_say_and_defaults_are_closed() {
     assert_eq!(policy.rules[1].on_error, Failure::Deny, "unless it says otherwise");
     assert!(policy.rules[0].roles.holds(Role::Tool) && !policy.rules[1].roles.holds(Role::Tool));
 
-    let (policy, _) = strict("  {}\n");
+    let (policy, _) = strict("  rules: [{name: a, match: {keywords: [x]}, action: {type: Allow}}]\n");
     assert_eq!((policy.mode, policy.retention, policy.carry), (rules::Mode::Enforce, None, Duration::ZERO));
     assert_eq!(policy.fallbacks.on_error, Failure::Deny);
 }

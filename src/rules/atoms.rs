@@ -61,7 +61,8 @@ fn meaningful(atom: &[u8]) -> usize {
 
 /// Whether each holds two letters, or is long: `19` and `-` stand in every text with numbers.
 fn telling(set: &Strings) -> bool {
-    set.iter().all(|s| s.len() >= TELLING_BYTES || s.iter().filter(|b| b.is_ascii_alphabetic() || !b.is_ascii()).count() >= 2)
+    set.iter()
+        .all(|s| s.len() >= TELLING_BYTES || s.iter().filter(|b| b.is_ascii_alphabetic() || !b.is_ascii()).count() >= 2)
 }
 
 /// Two letters or more, or a sign that is rare by itself.
@@ -220,9 +221,9 @@ fn digits(hir: &Hir) -> usize {
         HirKind::Class(Class::Unicode(class)) => {
             usize::from(class.ranges().iter().all(|r| r.start() >= '0' && r.end() <= '9') && !class.ranges().is_empty())
         }
-        HirKind::Class(Class::Bytes(class)) => {
-            usize::from(class.ranges().iter().all(|r| r.start() >= b'0' && r.end() <= b'9') && !class.ranges().is_empty())
-        }
+        HirKind::Class(Class::Bytes(class)) => usize::from(
+            class.ranges().iter().all(|r| r.start() >= b'0' && r.end() <= b'9') && !class.ranges().is_empty(),
+        ),
         HirKind::Capture(capture) => digits(&capture.sub),
         HirKind::Repetition(repetition) => digits(&repetition.sub).saturating_mul(repetition.min as usize),
         HirKind::Concat(subs) => subs.iter().map(digits).fold(0, usize::saturating_add),

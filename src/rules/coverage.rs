@@ -32,11 +32,11 @@ pub(super) fn gaps(query: &Query, beyond: &[PartId]) -> Vec<NamedGap> {
 
 /// Everything that policies say of a gap, in canonical order.
 pub(super) fn sayings<'s>(set: &'s RuleSet, gap: &NamedGap) -> Vec<Saying<'s>> {
-    let of_policy = |policy: &'s super::set::Compiled| {
-        policy.coverage.iter().map(move |(rule, says)| (policy, rule, says))
-    };
+    let of_policy =
+        |policy: &'s super::set::Compiled| policy.coverage.iter().map(move |(rule, says)| (policy, rule, says));
     let all = set.policies.iter().flat_map(of_policy).filter(|(_, _, says)| concerns(says, gap));
-    all.map(|(policy, rule, says)| Saying { policy: &policy.name, rule, mode: policy.mode, action: &says.action }).collect()
+    all.map(|(policy, rule, says)| Saying { policy: &policy.name, rule, mode: policy.mode, action: &says.action })
+        .collect()
 }
 
 fn concerns(rule: &CoverageRule, gap: &NamedGap) -> bool {
@@ -49,7 +49,9 @@ fn covers(pattern: &str, place: &str) -> bool {
     while let Some((head, rest)) = pattern.split_once("[*]") {
         let Some(after) = place.strip_prefix(head).and_then(|p| p.strip_prefix('[')) else { return false };
         let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let Some(after) = after.get(digits..).filter(|_| digits > 0).and_then(|p| p.strip_prefix(']')) else { return false };
+        let Some(after) = after.get(digits..).filter(|_| digits > 0).and_then(|p| p.strip_prefix(']')) else {
+            return false;
+        };
         (pattern, place) = (rest, after);
     }
     place.strip_prefix(pattern).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '(']))
@@ -74,7 +76,11 @@ pub(super) fn refusal(gap: &NamedGap) -> String {
         GapKind::Code => "holds code or objects the server would load",
         GapKind::Limit => "is larger than what can be judged",
     };
-    format!("`{}` {holds}; remove it, or ask for a policy whose `coverage` allows `{}` there", gap.place, gap.kind.name())
+    format!(
+        "`{}` {holds}; remove it, or ask for a policy whose `coverage` allows `{}` there",
+        gap.place,
+        gap.kind.name()
+    )
 }
 
 #[cfg(test)]

@@ -147,7 +147,8 @@ impl<'a> Sight<'a> {
             },
             Leaf::TextBytesOver(bytes) => {
                 if self.text_bytes > *bytes {
-                    evidence.push(Evidence::measured("size", format!("{} bytes of text, over {bytes}", self.text_bytes)));
+                    evidence
+                        .push(Evidence::measured("size", format!("{} bytes of text, over {bytes}", self.text_bytes)));
                 }
             }
             Leaf::TokensOver(tokens) => {

@@ -104,7 +104,8 @@ pub fn explain(set: &RuleSet, query: &Query, context: &Context<'_>) -> Explanati
     }
     let gaps = gaps(query, &scan.beyond).into_iter().map(|gap| {
         let said = sayings(set, &gap);
-        let said = said.into_iter().map(|one| (Arc::clone(one.policy), Arc::clone(one.rule), one.action.clone())).collect();
+        let said =
+            said.into_iter().map(|one| (Arc::clone(one.policy), Arc::clone(one.rule), one.action.clone())).collect();
         GapExplanation { kind: gap.kind, place: gap.place, said }
     });
     Explanation { revision: set.revision, policies, gaps: gaps.collect() }
@@ -144,7 +145,9 @@ impl Asking<'_, '_> {
             let path = format!("{path}.{}[{}]", join.name(), child.position);
             match (join, answer) {
                 (Join::Any | Join::All, Answer::No) => self.not(&child.node, &path),
-                (Join::None, Answer::Yes) => self.out.push(Because { path, why: format!("holds: {}", self.shown(&evidence)) }),
+                (Join::None, Answer::Yes) => {
+                    self.out.push(Because { path, why: format!("holds: {}", self.shown(&evidence)) });
+                }
                 (_, Answer::Unknown(why)) => self.out.push(Because { path, why }),
                 (Join::Any | Join::All, Answer::Yes) | (Join::None, Answer::No) => {}
             }

@@ -150,5 +150,10 @@ const fn lenient(opinion: &Opinion, otherwise: Basis) -> Basis {
 
 /// Every refusal has a reason; this one is for a reader of this code who removes one.
 fn unexplained() -> Denial {
-    Denial { code: DenialCode::JudgingFailed, message: "the query could not be judged".to_owned(), policy: None, rule: None }
+    Denial {
+        code: DenialCode::JudgingFailed,
+        message: "the query could not be judged".to_owned(),
+        policy: None,
+        rule: None,
+    }
 }

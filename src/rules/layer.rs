@@ -111,7 +111,10 @@ impl<'q> Layers<'q> {
         let mut last: Option<(PartId, &Part, &str)> = None;
         for (index, part) in query.parts().iter().enumerate() {
             let text = query.text(part);
-            if part.kind != PartKind::Text || text.is_empty() || matches!(part.origin, crate::query::Origin::Nested { .. }) {
+            if part.kind != PartKind::Text
+                || text.is_empty()
+                || matches!(part.origin, crate::query::Origin::Nested { .. })
+            {
                 continue;
             }
             let here = (PartId::at(index), part, text);

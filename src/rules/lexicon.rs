@@ -209,7 +209,8 @@ impl Gathering {
     fn within_budget(&self) -> Result<(), TooCostly> {
         let walked = self.worst_walk();
         let total: usize = walked.iter().sum();
-        let dearest = walked.iter().zip(&self.slots).max_by_key(|(bytes, slot)| (**bytes, std::cmp::Reverse(slot.unit)));
+        let dearest =
+            walked.iter().zip(&self.slots).max_by_key(|(bytes, slot)| (**bytes, std::cmp::Reverse(slot.unit)));
         match dearest {
             Some((share, slot)) if total > WALK_BYTES_MAX => Err(TooCostly {
                 unit: slot.unit,

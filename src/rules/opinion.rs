@@ -132,7 +132,9 @@ impl<'a> Weighing<'a> {
                 self.opinion.chains.insert(chain.clone());
             }
             Action::Deny { message } => {
-                let said = message.clone().unwrap_or_else(|| format!("refused by rule `{}` of policy `{}`", rule.name, policy.name));
+                let said = message
+                    .clone()
+                    .unwrap_or_else(|| format!("refused by rule `{}` of policy `{}`", rule.name, policy.name));
                 self.deny(denial(DenialCode::PolicyDenied, said, policy, rule));
             }
         }
@@ -228,7 +230,8 @@ impl<'a> Weighing<'a> {
         let alerts = std::mem::take(&mut self.alerts).into_iter();
         let placed = |finding: usize| order.iter().position(|index| *index == finding);
         self.opinion.alerts = alerts.filter_map(|(route, finding)| Some((route, placed(finding)?))).collect();
-        let mut findings: Vec<Option<Finding>> = std::mem::take(&mut self.opinion.findings).into_iter().map(Some).collect();
+        let mut findings: Vec<Option<Finding>> =
+            std::mem::take(&mut self.opinion.findings).into_iter().map(Some).collect();
         self.opinion.findings = order.iter().filter_map(|index| findings.get_mut(*index)?.take()).collect();
         self.opinion
     }

@@ -11,25 +11,22 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use aho_corasick::AhoCorasick;
-use regex_automata::hybrid::dfa::DFA;
+use regex_automata::Input;
 use regex_automata::meta::Regex;
-use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
-use regex_automata::{Anchored, Input};
-use regex_syntax::ast::{self, Ast, AssertionKind, ClassPerl, ClassPerlKind, ClassSetItem};
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::ast::{self, AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetItem};
+use regex_syntax::hir::{Hir, Look};
 
 use super::atoms::{Need, need};
-use super::limits::{DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX};
+use super::limits::{
+    DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, SEAM_BYTES_MAX,
+};
+use super::probe::probe;
 use crate::detect::Detector;
 
 /// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
 /// pattern's reach, so without an end many small parts would cost a multiple of their size.
 const RESTARTS_MAX: usize = 1_000;
-/// How many of the signs that a pattern tells apart are tried in pairs.
-const NARROW_SIGNS: usize = 5;
-/// How many inner starts of a pattern are tried.
-const INNER_PROBES_MAX: usize = 2;
 /// A failed candidate of at most this length is looked into again for another that starts later.
 const RETRY_BYTES_MAX: usize = 64;
 
@@ -102,7 +99,9 @@ impl Pattern {
             return Err("can never match".to_owned());
         }
         if properties.minimum_len() == Some(0) {
-            return Err("matches the empty text, so it would match everywhere; require at least one character".to_owned());
+            return Err(
+                "matches the empty text, so it would match everywhere; require at least one character".to_owned()
+            );
         }
         let regex = engine(&hir, trust)?;
         if trust == Trust::Policy {
@@ -123,7 +122,13 @@ impl Pattern {
     }
 
     /// Calls `found` with each confirmed match that lies in `window` of `text`.
-    pub(super) fn each(&self, text: &str, window: Range<usize>, overlaps: Overlaps, mut found: impl FnMut(Range<usize>)) {
+    pub(super) fn each(
+        &self,
+        text: &str,
+        window: Range<usize>,
+        overlaps: Overlaps,
+        mut found: impl FnMut(Range<usize>),
+    ) {
         let mut at = window.start;
         let mut restarts = 0;
         let mut captures = self.secret.map(|_| self.regex.create_captures());
@@ -134,7 +139,10 @@ impl Pattern {
             if confirmed {
                 found(finding);
             }
-            if overlaps == Overlaps::Counted && restarts < RESTARTS_MAX && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX) {
+            if overlaps == Overlaps::Counted
+                && restarts < RESTARTS_MAX
+                && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX)
+            {
                 restarts += 1;
                 at = text.ceil_char_boundary(whole.start + 1);
             } else if confirmed {
@@ -211,11 +219,8 @@ fn after_token(text: &str, failed: &Range<usize>) -> usize {
 /// Reads a pattern with ASCII classes and word boundaries.
 fn parse(source: &str) -> Result<Hir, String> {
     let ascii = with_ascii_classes(source)?;
-    let hir = regex_syntax::ParserBuilder::new()
-        .nest_limit(64)
-        .build()
-        .parse(&ascii)
-        .map_err(|error| describe(&error))?;
+    let hir =
+        regex_syntax::ParserBuilder::new().nest_limit(64).build().parse(&ascii).map_err(|error| describe(&error))?;
     Ok(hir)
 }
 
@@ -294,95 +299,6 @@ impl ast::Visitor for Spans {
             self.perl(class);
         }
         Ok(())
-    }
-}
-
-/// Reads probe texts with the lazily built automaton of the pattern, whole and from some of its repetitions on, where a
-/// text that begins as it wants would lead it; refuses it when its states are without end.
-fn probe(hir: &Hir) -> Result<(), String> {
-    grows(hir)?;
-    if let HirKind::Concat(subs) = hir.kind() {
-        let repeats = subs.iter().enumerate().skip(1).filter(|(_, sub)| matches!(sub.kind(), HirKind::Repetition(_)));
-        for (at, _) in repeats.take(INNER_PROBES_MAX) {
-            grows(&Hir::concat(subs.get(at..).unwrap_or_default().to_vec()))?;
-        }
-    }
-    Ok(())
-}
-
-fn grows(hir: &Hir) -> Result<(), String> {
-    let refused = || {
-        "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous".to_owned()
-    };
-    let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES_MAX));
-    let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| refused())?;
-    let config = DFA::config().cache_capacity(DFA_CACHE_BYTES_MAX);
-    let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())?;
-    let mut cache = dfa.create_cache();
-    for text in probe_texts(&dfa) {
-        dfa.reset_cache(&mut cache);
-        let mut half = None;
-        let mut at = 0;
-        // Each match ends a search; the next begins there, as a scan of a whole text would.
-        while at < text.len() {
-            // The first half by itself, then the second.
-            let end = if at < text.len() / 2 { text.len() / 2 } else { text.len() };
-            let input = Input::new(&text).range(at..end).anchored(Anchored::No);
-            match dfa.try_search_fwd(&mut cache, &input) {
-                Ok(Some(found)) => at = found.offset().max(at + 1),
-                Ok(None) => at = input.end(),
-                Err(_) => return Err(refused()),
-            }
-            if half.is_none() && at >= text.len() / 2 {
-                half = Some(cache.memory_usage());
-            }
-        }
-        let grown = cache.memory_usage().saturating_sub(half.unwrap_or(0));
-        if cache.clear_count() > 0 || grown > DFA_GROWTH_BYTES_MAX {
-            return Err(refused());
-        }
-    }
-    Ok(())
-}
-
-/// Texts of many scripts, of digits, and of the very bytes that the pattern tells apart, in an order without pattern.
-fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
-    let mut random = Scramble(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = String::new();
-    while mixed.len() < PROBE_BYTES {
-        let c = match random.below(4) {
-            0 => char::from(b' ' + u8::try_from(random.below(95)).unwrap_or(0)),
-            1 => char::from_u32(0xc0 + random.below(0x200)).unwrap_or('\u{e9}'),
-            2 => char::from_u32(0x400 + random.below(0x100)).unwrap_or('\u{436}'),
-            _ => char::from_u32(0x4e00 + random.below(0x1000)).unwrap_or('\u{4e2d}'),
-        };
-        mixed.push(c);
-    }
-    let digits = (0..PROBE_BYTES).map(|_| b"0123456789 -."[random.below(13) as usize]).collect();
-    let classes = dfa.byte_classes();
-    let own: Vec<u8> = classes.representatives(..).filter_map(regex_automata::util::alphabet::Unit::as_u8).collect();
-    let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
-    let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
-        (0..PROBE_BYTES)
-            .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
-            .collect()
-    };
-    let mut texts = vec![mixed.into_bytes(), digits, own_text(&mut random, &ascii)];
-    // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
-    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_graphic).take(NARROW_SIGNS).collect();
-    texts.extend(narrow.windows(2).map(|pair| own_text(&mut random, pair)));
-    texts
-}
-
-/// A fixed sequence without pattern (xorshift), so that the same rule set is always judged the same.
-struct Scramble(u64);
-
-impl Scramble {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        u32::try_from(self.0 >> 33).unwrap_or(0) % bound.max(1)
     }
 }
 

@@ -9,15 +9,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::buffer::Buffer;
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Owner, Unit};
 use super::pattern::Overlaps;
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
-/// Stands between the layers in the buffer; no keyword or literal holds it.
-const BETWEEN: u8 = 0;
-/// Bytes copied at once when none of them is to be folded.
+/// Bytes looked at together for a digit.
 const LANE: usize = 32;
 
 /// One finding of a unit.
@@ -215,7 +214,8 @@ fn stands_alone(text: &str, bytes: &Range<usize>) -> bool {
     let bound = |inside: Option<char>, outside: Option<char>| inside.is_some_and(binds) && outside.is_some_and(binds);
     let (before, rest) = text.split_at_checked(bytes.start).unwrap_or_default();
     let (inside, after) = rest.split_at_checked(bytes.len()).unwrap_or_default();
-    !bound(inside.chars().next(), before.chars().next_back()) && !bound(inside.chars().next_back(), after.chars().next())
+    !bound(inside.chars().next(), before.chars().next_back())
+        && !bound(inside.chars().next_back(), after.chars().next())
 }
 
 /// Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, ideographs.
@@ -264,95 +264,4 @@ fn clusters(runs: &[Range<usize>], reach: usize, count: usize) -> Vec<Range<usiz
     }
     out.extend(open.filter(|(_, digits)| *digits >= count).map(|(cluster, _)| cluster));
     out
-}
-
-/// All layers one after another, runs of white space folded into one space.
-struct Buffer {
-    bytes: Vec<u8>,
-    segments: Vec<Segment>,
-    /// From this offset of the buffer on, the layer's text goes on at that offset.
-    steps: Vec<(usize, usize)>,
-}
-
-/// One layer in the buffer.
-struct Segment {
-    start: usize,
-    end: usize,
-    /// Its part of `steps`.
-    steps: Range<usize>,
-}
-
-impl Buffer {
-    fn of(layers: &Layers<'_>) -> Self {
-        let size: usize = layers.all.iter().map(|layer| layer.text().len() + 1).sum();
-        let mut buffer = Self { bytes: Vec::with_capacity(size), segments: Vec::with_capacity(layers.all.len()), steps: Vec::new() };
-        for layer in &layers.all {
-            let (start, first) = (buffer.bytes.len(), buffer.steps.len());
-            buffer.fold_space(layer.text().as_bytes());
-            buffer.segments.push(Segment { start, end: buffer.bytes.len(), steps: first..buffer.steps.len() });
-            buffer.bytes.push(BETWEEN);
-        }
-        buffer
-    }
-
-    fn fold_space(&mut self, text: &[u8]) {
-        self.steps.push((self.bytes.len(), 0));
-        let mut at = 0;
-        let mut spaced = false;
-        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            let (lane, _) = rest.split_at(LANE.min(rest.len()));
-            if !spaced && is_plain(lane) {
-                self.bytes.extend_from_slice(lane);
-                spaced = lane.last() == Some(&b' ');
-            } else {
-                for (offset, byte) in lane.iter().enumerate() {
-                    let space = is_space(*byte);
-                    if !(space && spaced) {
-                        if spaced && self.resumes_elsewhere(at + offset) {
-                            self.steps.push((self.bytes.len(), at + offset));
-                        }
-                        self.bytes.push(if space { b' ' } else { *byte });
-                    }
-                    spaced = space;
-                }
-            }
-            at += lane.len();
-        }
-    }
-
-    /// Whether the byte at `offset` of the text is not where the last step says it is.
-    fn resumes_elsewhere(&self, offset: usize) -> bool {
-        self.steps.last().is_none_or(|(at, from)| from + (self.bytes.len() - at) != offset)
-    }
-
-    /// The segment of a position at or after the segment given.
-    fn segment(&self, from: usize, at: usize) -> usize {
-        // Hits come in order of their ends; one that started in an earlier segment cannot exist, as none holds BETWEEN.
-        let ahead = self.segments.get(from..).unwrap_or_default();
-        from + ahead.iter().take_while(|segment| segment.end < at).count()
-    }
-
-    /// The layer and the bytes of its text behind a range of the buffer.
-    fn original(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
-        let found = self.segments.get(segment)?;
-        let steps = self.steps.get(found.steps.clone())?;
-        let place = |at: usize| {
-            let step = steps.get(steps.partition_point(|(from, _)| *from <= at).checked_sub(1)?)?;
-            Some(step.1 + (at - step.0))
-        };
-        let last = range.end.checked_sub(1)?;
-        (range.start >= found.start && last < found.end).then_some(())?;
-        Some((segment, place(range.start)?..place(last)? + 1))
-    }
-}
-
-const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
-}
-
-/// Whether a stretch holds no white space but single spaces.
-fn is_plain(lane: &[u8]) -> bool {
-    let odd = lane.iter().fold(false, |any, b| any | matches!(*b, b'\t'..=b'\r'));
-    let double = lane.windows(2).fold(false, |any, pair| any | matches!(pair, [b' ', b' ']));
-    !odd && !double
 }

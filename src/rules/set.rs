@@ -12,7 +12,9 @@ use super::lexicon::{Gathering, Lexicon, Unit};
 use super::limits::{POLICIES_MAX, RULES_MAX};
 use super::node::{Compiler, Node, Wrong};
 use super::revision::{rate_key, revision};
-use super::{Action, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Mode, OnError, Policy, PolicyRef, Retention, Rule};
+use super::{
+    Action, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Mode, OnError, Policy, PolicyRef, Retention, Rule,
+};
 use crate::base::Digest;
 use crate::query::RoleSet;
 
@@ -79,8 +81,7 @@ impl RuleSet {
         let revision = revision(&policies);
         let retention = policies.iter().filter_map(|policy| policy.retention).min().unwrap_or(Retention::Digest);
         let mut builder = Builder::default();
-        let compiled: Vec<_> =
-            policies.into_iter().map(|policy| builder.policy(policy, &mut failures)).collect();
+        let compiled: Vec<_> = policies.into_iter().map(|policy| builder.policy(policy, &mut failures)).collect();
         if !failures.is_empty() {
             return Err(failures);
         }
@@ -118,7 +119,11 @@ impl RuleSet {
     #[must_use]
     pub fn on_audit_unavailable(&self) -> Failure {
         let mut said = self.enforced().map(|policy| policy.fallbacks.on_audit_unavailable).peekable();
-        if said.peek().is_some() && said.all(|failure| failure == Failure::Allow) { Failure::Allow } else { Failure::Deny }
+        if said.peek().is_some() && said.all(|failure| failure == Failure::Allow) {
+            Failure::Allow
+        } else {
+            Failure::Deny
+        }
     }
 
     /// Every approval chain that its rules name, in order.

@@ -70,8 +70,9 @@ impl Encoding {
             Self::Deflate => read(flate2::bufread::ZlibDecoder::new(&mut rest), limit),
             Self::Brotli => brotli(&mut rest, limit),
             Self::Zstd => {
-                let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(&mut rest, ZSTD_WINDOW_BYTES_MAX)
-                    .map_err(|_| EncodingRefusal::Broken)?;
+                let decoder =
+                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(&mut rest, ZSTD_WINDOW_BYTES_MAX)
+                        .map_err(|_| EncodingRefusal::Broken)?;
                 read(decoder, limit)
             }
         }?;
@@ -90,7 +91,14 @@ fn brotli(input: &mut &[u8], limit: usize) -> Result<Bytes, EncodingRefusal> {
     loop {
         let (mut room, mut filled) = (piece.len(), 0);
         let result = BrotliDecompressStream(
-            &mut left, &mut at, input, &mut room, &mut filled, &mut piece, &mut total, &mut state,
+            &mut left,
+            &mut at,
+            input,
+            &mut room,
+            &mut filled,
+            &mut piece,
+            &mut total,
+            &mut state,
         );
         out.extend_from_slice(piece.get(..filled).unwrap_or_default());
         match result {

@@ -90,7 +90,8 @@ fn route(visit: &Visit) -> Route {
 /// Whether a policy lets this route of administration or state pass by its name.
 fn allowed_by_name(visit: &Visit, refusal: RouteRefusal) -> bool {
     let named = matches!(refusal, RouteRefusal::Administration | RouteRefusal::State);
-    let allows = |in_force: &Arc<InForce>| in_force.rules.allows_route(visit.head.method.as_str(), visit.head.uri.path());
+    let allows =
+        |in_force: &Arc<InForce>| in_force.rules.allows_route(visit.head.method.as_str(), visit.head.uri.path());
     named && visit.in_force.as_ref().is_some_and(allows)
 }
 

@@ -99,7 +99,12 @@ impl Visit {
     }
 
     /// Records the query, then forwards it. The only way out towards the model server.
-    pub(super) async fn forward(mut self, outcome: Outcome, permit: Permit, hold: Option<HoldId>) -> Response<Outgoing> {
+    pub(super) async fn forward(
+        mut self,
+        outcome: Outcome,
+        permit: Permit,
+        hold: Option<HoldId>,
+    ) -> Response<Outgoing> {
         self.waiting_for = None;
         self.entry.hold = hold.or(self.entry.hold);
         if let Err(refusal) = self.record(outcome) {
@@ -174,7 +179,8 @@ impl Visit {
 
     /// Every answer names its query, and its approval if there was one.
     pub(super) fn signed(&self, mut response: Response<Outgoing>) -> Response<Outgoing> {
-        let named = [(QUERY_ID, Some(self.id.to_string())), (APPROVAL_ID, self.entry.hold.map(|hold| hold.to_string()))];
+        let named =
+            [(QUERY_ID, Some(self.id.to_string())), (APPROVAL_ID, self.entry.hold.map(|hold| hold.to_string()))];
         for (name, value) in named {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
                 response.headers_mut().insert(name, value);

@@ -173,8 +173,5 @@ fn put_in_force(loaded: &Loaded, rulebook: &Rulebook, metrics: &Metrics) {
     let revision = compilation.rule_set.revision();
     metrics.rule_set_loaded(revision, compilation.policies);
     tracing::info!(%revision, policies = compilation.policies, "rule set in force");
-    rulebook.replace(InForce {
-        rules: Arc::clone(&compilation.rule_set),
-        chains: compilation.chains.clone(),
-    });
+    rulebook.replace(InForce { rules: Arc::clone(&compilation.rule_set), chains: compilation.chains.clone() });
 }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use countersign::approvals::{self, Approver, Ask, Ballot, Chain, Decision, Hold, Person, Phase, Quorum, Release, Stage};
+use countersign::approvals::{
+    self, Approver, Ask, Ballot, Chain, Decision, Hold, Person, Phase, Quorum, Release, Stage,
+};
 use countersign::audit::{Event, QueryCompleted, QueryJudged};
 use countersign::base::{Clock, Digest, HoldId, ManualClock, QueryId};
 use countersign::query::RoleSet;
@@ -276,8 +278,7 @@ impl Bench {
         let rulebook = Arc::new(Rulebook::default());
         rulebook.replace(rule_set());
         let ledger = Arc::new(Ledger::default());
-        let desk =
-            Arc::new(Desk { holds: Mutex::default(), changed: Notify::new(), clock: Arc::clone(&clock) });
+        let desk = Arc::new(Desk { holds: Mutex::default(), changed: Notify::new(), clock: Arc::clone(&clock) });
         let bell = Arc::new(Bell::default());
         let ports = Ports {
             rulebook: Arc::clone(&rulebook),

@@ -13,20 +13,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What reached the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    pub line: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// A server that keeps every request and answers each with the same JSON.
-pub struct Upstream {
-    pub address: SocketAddr,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Upstream {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -41,7 +41,7 @@ impl Upstream {
     }
 
     /// Everything since the last call.
-    pub fn take(&self) -> Vec<Received> {
+    pub(crate) fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.received.lock().unwrap())
     }
 }
@@ -81,35 +81,39 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
 
 /// An answer of the gate.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.split("\r\n").filter_map(|l| l.split_once(": ")).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .split("\r\n")
+            .filter_map(|l| l.split_once(": "))
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v)
     }
 
     /// The stable code of a refusal, wherever the format's error body has it.
-    pub fn code(&self) -> Option<String> {
+    pub(crate) fn code(&self) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         [&body["error"]["code"], &body["code"]].into_iter().find_map(|c| c.as_str().map(str::to_owned))
     }
 }
 
 /// The gate's process; ended when dropped.
-pub struct Gate {
+pub(crate) struct Gate {
     child: Child,
-    pub address: SocketAddr,
-    pub admin: SocketAddr,
-    pub data: tempfile::TempDir,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl Gate {
     /// Starts `countersign gate` and waits until it is ready.
-    pub fn start(upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
+    pub(crate) fn start(upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (address, admin) = (free_port(), free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
@@ -144,12 +148,12 @@ impl Gate {
     }
 
     /// Sends raw bytes on a connection of their own and reads one answer.
-    pub fn raw(&self, bytes: &[u8]) -> Answer {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
         exchange(self.address, bytes)
     }
 
     /// Sends a request with a body.
-    pub fn send(&self, line: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
+    pub(crate) fn send(&self, line: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
         let mut bytes = format!("{line} HTTP/1.1\r\nhost: model\r\ncontent-length: {}\r\n", body.len()).into_bytes();
         for (name, value) in headers {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
@@ -168,12 +172,12 @@ impl Drop for Gate {
 }
 
 /// A port nobody listens on at this moment.
-pub fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// One answer to raw bytes. An answer that never comes, or a connection closed without one, has status 0.
-pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // A gate that refuses early may close before it has read everything.

@@ -50,7 +50,9 @@ pub fn post(path: &str, body: &str) -> String {
 /// The same with more header lines, each ended by CRLF.
 pub fn post_with(path: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nhost: gate\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}")
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: gate\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    )
 }
 
 impl Raw {
@@ -68,7 +70,6 @@ impl Raw {
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
-
 
     /// Reads one answer whole.
     pub async fn response(&mut self) -> Response {

@@ -25,12 +25,8 @@ pub(super) struct Answer {
 
 /// Sends JSON and reads the answer.
 pub(super) async fn post(url: &str, body: &Value) -> anyhow::Result<Answer> {
-    send(
-        Request::post(url)
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body.to_string())))?,
-    )
-    .await
+    send(Request::post(url).header("content-type", "application/json").body(Full::new(Bytes::from(body.to_string())))?)
+        .await
 }
 
 async fn send(request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
@@ -38,12 +34,8 @@ async fn send(request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
     let url = request.uri().to_string();
     let response = client.request(request).await.with_context(|| format!("no answer from {url}"))?;
     let status = response.status();
-    let query = response
-        .headers()
-        .get("countersign-query-id")
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
+    let query =
+        response.headers().get("countersign-query-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let bytes = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
     Ok(Answer { status, query, body: serde_json::from_slice(&bytes).unwrap_or_default() })
 }

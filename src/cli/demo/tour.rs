@@ -33,7 +33,14 @@ impl Guide<'_> {
         self.credential().await?;
         self.sign_off().await?;
         self.record().await?;
-        println!("\n{}", if self.passed { "The tour is over: everything happened as told." } else { "The tour found something wrong: see `not as told` above." });
+        println!(
+            "\n{}",
+            if self.passed {
+                "The tour is over: everything happened as told."
+            } else {
+                "The tour found something wrong: see `not as told` above."
+            }
+        );
         Ok(self.passed)
     }
 
@@ -46,9 +53,13 @@ impl Guide<'_> {
     }
 
     async fn personal_data(&mut self) -> anyhow::Result<()> {
-        headline(2, "Personal data is taken out before the model sees it. The demonstration model answers with what it received:");
-        let answer =
-            self.ask("Write to ada@example.com and cc bob@example.com; ada@example.com pays by 4539 1488 0343 6467.").await?;
+        headline(
+            2,
+            "Personal data is taken out before the model sees it. The demonstration model answers with what it received:",
+        );
+        let answer = self
+            .ask("Write to ada@example.com and cc bob@example.com; ada@example.com pays by 4539 1488 0343 6467.")
+            .await?;
         let said = show(&answer);
         self.expect(
             answer.status == 200
@@ -111,8 +122,9 @@ impl Guide<'_> {
     /// Ids of all pending holds.
     async fn pending(&self) -> anyhow::Result<Vec<String>> {
         let out = self.command(&["approvals", "list", "-o", "json"]).output().await?;
-        let list: Value = serde_json::from_slice(&out.stdout)
-            .with_context(|| format!("`countersign approvals list` failed: {}", String::from_utf8_lossy(&out.stderr)))?;
+        let list: Value = serde_json::from_slice(&out.stdout).with_context(|| {
+            format!("`countersign approvals list` failed: {}", String::from_utf8_lossy(&out.stderr))
+        })?;
         let pending = list.as_array().into_iter().flatten().filter(|item| item["status"]["phase"] == "Pending");
         Ok(pending.filter_map(|item| item["metadata"]["name"].as_str()).map(str::to_owned).collect())
     }

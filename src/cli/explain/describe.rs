@@ -117,8 +117,8 @@ impl Described {
                 // Judging has counted the query already; the reasons are asked with counters of their own.
                 let rates = Rates::default();
                 let context = rules::Context { rates: &rates, ..trial.context(format) };
-                let explanation =
-                    trial::query(&judgement).map(|query| (query, rules::explain(&compilation.rule_set, query, &context)));
+                let explanation = trial::query(&judgement)
+                    .map(|query| (query, rules::explain(&compilation.rule_set, query, &context)));
                 Self::judged(trial, &judgement, explanation, compilation)
             }
         }
@@ -190,9 +190,7 @@ fn rule(
     compilation: &Compilation,
 ) -> RulePart {
     let (result, matches, because) = match &explained.reason {
-        Reason::Matched(findings) => {
-            (Outcome::Matched, findings.iter().map(|f| found(query, f)).collect(), Vec::new())
-        }
+        Reason::Matched(findings) => (Outcome::Matched, findings.iter().map(|f| found(query, f)).collect(), Vec::new()),
         Reason::NotMatched(reasons) => (Outcome::Unmatched, Vec::new(), why_not(index, reasons, policy, compilation)),
         Reason::Failed(why) => {
             let why = visible(why, Lines::Escape);

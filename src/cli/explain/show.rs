@@ -63,7 +63,12 @@ fn one(rule: &RulePart, console: &mut Console) -> std::io::Result<()> {
         Outcome::Unmatched => ("does not match", Tone::Dim),
         Outcome::Failed => ("failed", Tone::Bad),
     };
-    console.line(format!("  {} {} {}", tone.paint(&format!("{:<6}", format!("{:?}", rule.verdict))), rule.rule, tone.paint(word)))?;
+    console.line(format!(
+        "  {} {} {}",
+        tone.paint(&format!("{:<6}", format!("{:?}", rule.verdict))),
+        rule.rule,
+        tone.paint(word)
+    ))?;
     for found in rule.matches.iter().take(MATCHES_MAX) {
         matched(found, console)?;
     }

@@ -53,7 +53,9 @@ impl IdentityArguments {
         });
         let anonymous = if self.require_identity { Anonymous::Refused } else { Anonymous::Allowed };
         if self.require_identity && jwt.is_none() && self.api_keys.is_none() && trusted_proxy.is_none() {
-            bail!("--require-identity refuses everybody: say how callers prove who they are (--jwks, --api-keys or --trusted-proxies)");
+            bail!(
+                "--require-identity refuses everybody: say how callers prove who they are (--jwks, --api-keys or --trusted-proxies)"
+            );
         }
         let api_keys = self.api_keys.as_ref().map(keys).transpose()?;
         Ok(IdentitySettings { jwt, api_keys, trusted_proxy, anonymous })
@@ -79,7 +81,8 @@ impl IdentityArguments {
 }
 
 fn keys(path: &PathBuf) -> anyhow::Result<Arc<ApiKeys>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("--api-keys: cannot read `{}`", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("--api-keys: cannot read `{}`", path.display()))?;
     let keys = ApiKeys::parse(&text).with_context(|| format!("--api-keys: `{}` cannot be used", path.display()))?;
     Ok(Arc::new(keys))
 }

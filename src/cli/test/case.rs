@@ -112,13 +112,7 @@ pub(super) struct Run {
 }
 
 /// Runs one test.
-pub(super) fn run(
-    case: &Case,
-    body: Bytes,
-    workload: &Workload,
-    compilation: &Compilation,
-    now: Timestamp,
-) -> Run {
+pub(super) fn run(case: &Case, body: Bytes, workload: &Workload, compilation: &Compilation, now: Timestamp) -> Run {
     match answer(case, body, workload, compilation, now) {
         Ok(answer) => compare(&case.expect, &answer),
         Err(problem) => Run { verdict: Verdict::Deny, rules: Vec::new(), code: None, problems: vec![problem] },
@@ -170,7 +164,8 @@ fn compare(expect: &Expectation, answer: &Answer) -> Run {
     if let Some(expected) = &expect.code
         && Some(expected.as_str()) != code
     {
-        problems.push(format!("code: expected `{expected}`, found {}", code.map_or("none".into(), |c| format!("`{c}`"))));
+        problems
+            .push(format!("code: expected `{expected}`, found {}", code.map_or("none".into(), |c| format!("`{c}`"))));
     }
     if let Some(expected) = &expect.rules {
         differences("rules", expected, &rules, &mut problems);
@@ -236,9 +231,7 @@ fn redactions(expected: &BTreeMap<String, String>, answer: &Answer, problems: &m
         return;
     }
     let texts = match answer {
-        Answer::Judged { format, judgement } => {
-            trial::forwarded(judgement).map(|body| trial::texts(*format, body))
-        }
+        Answer::Judged { format, judgement } => trial::forwarded(judgement).map(|body| trial::texts(*format, body)),
         Answer::Passed | Answer::Refused { .. } => None,
     };
     let Some(texts) = texts else {

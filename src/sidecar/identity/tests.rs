@@ -96,7 +96,8 @@ fn token_that_does_not_hold_is_refused_and_never_anonymous() {
     let good = token(1, "a", &claims());
     let (head, signature) = good.rsplit_once('.').unwrap();
     let none = format!("eyJhbGciOiJub25lIn0.{}.", head.split('.').nth(1).unwrap());
-    let hmac = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(&jwks(1, "a")));
+    let hmac =
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(&jwks(1, "a")));
     let mut flipped = signature.to_owned();
     flipped.replace_range(..1, if signature.starts_with('A') { "B" } else { "A" });
     for bad in [

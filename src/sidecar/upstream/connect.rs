@@ -96,11 +96,8 @@ async fn handshake<I>(io: I) -> Result<SendRequest<ForwardBody>, UpstreamFailure
 where
     I: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
 {
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(BUFFER_BYTES_MAX)
-        .handshake(io)
-        .await
-        .map_err(UpstreamFailure::Broke)?;
+    let (sender, connection) =
+        http1::Builder::new().max_buf_size(BUFFER_BYTES_MAX).handshake(io).await.map_err(UpstreamFailure::Broke)?;
     // Errors of the connection reach whoever waits for an answer on it.
     tokio::spawn(async move { connection.await.unwrap_or_default() });
     Ok(sender)

@@ -51,7 +51,8 @@ impl Visit {
         identity.proof.word().clone_into(&mut self.entry.caller.authenticated_by);
         self.entry.caller.user.clone_from(&identity.user);
         self.entry.caller.groups.clone_from(&identity.groups);
-        self.caller.rate_key = identity.user.as_ref().map_or_else(|| self.peer.to_string(), |user| format!("user {user}"));
+        self.caller.rate_key =
+            identity.user.as_ref().map_or_else(|| self.peer.to_string(), |user| format!("user {user}"));
         self.caller.user = identity.user;
         self.caller.groups = identity.groups;
     }

@@ -223,9 +223,6 @@ impl Walk<'_, '_> {
 
     /// Adds a part for a string, key or number.
     pub(super) fn leaf(&mut self, node: Node, place: Place, role: Role, kind: PartKind) -> (PartId, Piece) {
-        if self.markdown == Markdown::Images && kind != PartKind::Number {
-            self.images(node, place);
-        }
         let piece = self.piece(node);
         (self.kept_leaf(node, piece, place, role, kind), piece)
     }

@@ -1,0 +1,106 @@
+//! Reads texts made to be hard with a pattern's lazily built automaton, before any prompt can.
+//!
+//! Guarantees: no clock and no chance; the same pattern is always judged the same. Knows nothing of rules and queries.
+
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::alphabet::Unit;
+use regex_automata::{Anchored, Input};
+use regex_syntax::hir::{Hir, HirKind};
+
+use super::limits::{DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PROBE_BYTES};
+
+/// How many of the signs that a pattern tells apart are tried in pairs.
+const NARROW_SIGNS: usize = 5;
+/// How many inner starts of a pattern are tried.
+const INNER_PROBES_MAX: usize = 2;
+
+/// Reads probe texts with the lazily built automaton of the pattern, whole and from some of its repetitions on, where a
+/// text that begins as it wants would lead it; refuses it when its states are without end.
+pub(super) fn probe(hir: &Hir) -> Result<(), String> {
+    grows(hir)?;
+    if let HirKind::Concat(subs) = hir.kind() {
+        let repeats = subs.iter().enumerate().skip(1).filter(|(_, sub)| matches!(sub.kind(), HirKind::Repetition(_)));
+        for (at, _) in repeats.take(INNER_PROBES_MAX) {
+            grows(&Hir::concat(subs.get(at..).unwrap_or_default().to_vec()))?;
+        }
+    }
+    Ok(())
+}
+
+fn grows(hir: &Hir) -> Result<(), String> {
+    let refused = || {
+        "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous"
+            .to_owned()
+    };
+    let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES_MAX));
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| refused())?;
+    let config = DFA::config().cache_capacity(DFA_CACHE_BYTES_MAX);
+    let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())?;
+    let mut cache = dfa.create_cache();
+    for text in probe_texts(&dfa) {
+        dfa.reset_cache(&mut cache);
+        let mut half = None;
+        let mut at = 0;
+        // Each match ends a search; the next begins there, as a scan of a whole text would.
+        while at < text.len() {
+            // The first half by itself, then the second.
+            let end = if at < text.len() / 2 { text.len() / 2 } else { text.len() };
+            let input = Input::new(&text).range(at..end).anchored(Anchored::No);
+            match dfa.try_search_fwd(&mut cache, &input) {
+                Ok(Some(found)) => at = found.offset().max(at + 1),
+                Ok(None) => at = input.end(),
+                Err(_) => return Err(refused()),
+            }
+            if half.is_none() && at >= text.len() / 2 {
+                half = Some(cache.memory_usage());
+            }
+        }
+        let grown = cache.memory_usage().saturating_sub(half.unwrap_or(0));
+        if cache.clear_count() > 0 || grown > DFA_GROWTH_BYTES_MAX {
+            return Err(refused());
+        }
+    }
+    Ok(())
+}
+
+/// Texts of many scripts, of digits, and of the very bytes that the pattern tells apart, in an order without pattern.
+fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
+    let mut random = Scramble(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = String::new();
+    while mixed.len() < PROBE_BYTES {
+        let c = match random.below(4) {
+            0 => char::from(b' ' + u8::try_from(random.below(95)).unwrap_or(0)),
+            1 => char::from_u32(0xc0 + random.below(0x200)).unwrap_or('\u{e9}'),
+            2 => char::from_u32(0x400 + random.below(0x100)).unwrap_or('\u{436}'),
+            _ => char::from_u32(0x4e00 + random.below(0x1000)).unwrap_or('\u{4e2d}'),
+        };
+        mixed.push(c);
+    }
+    let digits = (0..PROBE_BYTES).map(|_| b"0123456789 -."[random.below(13) as usize]).collect();
+    let classes = dfa.byte_classes();
+    let own: Vec<u8> = classes.representatives(..).filter_map(Unit::as_u8).collect();
+    let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
+    let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
+        (0..PROBE_BYTES)
+            .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
+            .collect()
+    };
+    let mut texts = vec![mixed.into_bytes(), digits, own_text(&mut random, &ascii)];
+    // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
+    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_graphic).take(NARROW_SIGNS).collect();
+    texts.extend(narrow.windows(2).map(|pair| own_text(&mut random, pair)));
+    texts
+}
+
+/// A fixed sequence without pattern (xorshift), so that the same rule set is always judged the same.
+struct Scramble(u64);
+
+impl Scramble {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u32::try_from(self.0 >> 33).unwrap_or(0) % bound.max(1)
+    }
+}
