@@ -149,10 +149,7 @@ impl Gate {
     pub fn bind(&self) -> Result<Listeners, GateFailure> {
         let settings = &self.shared.settings;
         let listen = |address| listen(address).map_err(|source| GateFailure::Listen { address, source });
-        Ok(Listeners {
-            queries: listen(settings.listen)?,
-            health: settings.health_listen.map(listen).transpose()?,
-        })
+        Ok(Listeners { queries: listen(settings.listen)?, health: settings.health_listen.map(listen).transpose()? })
     }
 
     /// Serves until `shutdown` is ready; then stops accepting, gives held queries their retry answer, lets answers under

@@ -23,7 +23,7 @@ use super::refusal::Refusal;
 
 pub use fetch::JwksUrl;
 pub(super) use fetch::{allowed, keep_fresh};
-pub use jwt::{JwtSettings, Jwks, JwksParse};
+pub use jwt::{Jwks, JwksParse, JwtSettings};
 pub use keys::{ApiKeys, ApiKeysParse};
 pub use proxy::{Network, NetworkParse, TrustedProxy};
 
