@@ -40,7 +40,7 @@ mod visit;
 
 pub use accept::{Gate, GateFailure, Listeners, Ports};
 pub use identity::{
-    Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwtSettings, Network, NetworkParse,
+    Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwksUrl, JwtSettings, Network, NetworkParse,
     TrustedProxy,
 };
 pub use permit::Permit;

@@ -96,13 +96,21 @@ async fn broken_framing_is_answered_400_and_closes_and_nothing_leaves() {
     let body = chat("hi");
     let length = body.len();
     let cases = [
-        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n{body}"),
+        format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n{body}"
+        ),
         format!("POST {CHAT} HTTP/1.1\nhost: g\ncontent-length: {length}\n\n{body}"),
         format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\nx: a\r\n b\r\ncontent-length: {length}\r\n\r\n{body}"),
-        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}"),
+        format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
         format!("POST http://other{CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\n\r\n{body}"),
-        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x};a=b\r\n{body}\r\n0\r\n\r\n"),
-        format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\nx: y\r\n\r\n"),
+        format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x};a=b\r\n{body}\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\nx: y\r\n\r\n"
+        ),
     ];
     for case in &cases {
         let mut raw = Raw::connect(bench.address).await;
@@ -232,7 +240,9 @@ async fn encoded_body_is_judged_and_forwarded_decoded() {
     };
     let encoded = |encoding: &str, bytes: &[u8]| {
         let length = bytes.len();
-        let head = format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-encoding: {encoding}\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-encoding: {encoding}\r\ncontent-length: {length}\r\n\r\n"
+        );
         [head.as_bytes(), bytes].concat()
     };
     let body = chat("hi");
@@ -423,8 +433,7 @@ async fn plain_query_waits_a_slice_and_its_retry_joins_the_same_hold() {
     let keys = format!("bob::{}", &countersign::base::Digest::of(b"sk-bob").to_string()["sha256:".len()..]);
     for (credential, known) in [("authorization: Bearer sk-bob\r\n", true), ("", false)] {
         let keys = std::sync::Arc::new(countersign::sidecar::ApiKeys::parse(&keys).unwrap());
-        let bench =
-            Bench::with(Upstream::plain().await, |settings| settings.identity.api_keys = Some(keys));
+        let bench = Bench::with(Upstream::plain().await, |settings| settings.identity.api_keys = Some(keys));
         let body = chat("the contract");
         let first = Raw::ask(bench.address, post_with(CHAT, credential, &body)).await;
         assert_eq!((first.status, first.code().as_str()), (409, "approval_pending"));
@@ -467,7 +476,8 @@ async fn client_deadline_shortens_the_slice() {
 
 #[tokio::test(start_paused = true)]
 async fn held_stream_is_kept_alive_and_continues_with_the_models_own_stream() {
-    let script = |_: &upstream::Received| vec![stream_head(), chunk("data: {\"a\":1}\n\n"), chunk("data: [DONE]\n\n"), end()];
+    let script =
+        |_: &upstream::Received| vec![stream_head(), chunk("data: {\"a\":1}\n\n"), chunk("data: [DONE]\n\n"), end()];
     let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("the contract"))).await;
@@ -544,7 +554,8 @@ async fn shutdown_sends_held_queries_away_to_come_again() {
 
 #[tokio::test]
 async fn shutdown_lets_answers_finish() {
-    let script = |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), Step::Wait, chunk("data: two\n\n"), end()];
+    let script =
+        |_: &upstream::Received| vec![stream_head(), chunk("data: one\n\n"), Step::Wait, chunk("data: two\n\n"), end()];
     let bench = Bench::start(Upstream::start(script).await);
     let mut raw = Raw::connect(bench.address).await;
     raw.send(post(CHAT, &streamed("hi"))).await;
@@ -609,7 +620,10 @@ async fn observe_interferes_with_nothing_but_broken_framing() {
     assert_eq!(outcomes(&bench), [Outcome::WouldRefuse; 5]);
     let received = bench.upstream.received();
     assert_eq!(received[2].body, large.as_bytes());
-    assert_eq!((received[3].line(), received[3].body.as_slice()), ("POST /nowhere?a=b HTTP/1.1", b"not json".as_slice()));
+    assert_eq!(
+        (received[3].line(), received[3].body.as_slice()),
+        ("POST /nowhere?a=b HTTP/1.1", b"not json".as_slice())
+    );
     assert_eq!(received[4].header("content-encoding"), Some("compress"));
     assert_eq!(Raw::ask(bench.address, "GET / HTTP/1.1\nhost: g\n\n").await.status, 400);
 }
@@ -624,9 +638,8 @@ async fn http2_with_prior_knowledge_is_judged_alike() {
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     for (text, status) in [("hi", 200), ("forbidden", 403)] {
-        let request = http::Request::post(format!("http://gate{CHAT}"))
-            .body(Full::new(bytes::Bytes::from(chat(text))))
-            .unwrap();
+        let request =
+            http::Request::post(format!("http://gate{CHAT}")).body(Full::new(bytes::Bytes::from(chat(text)))).unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), status);
         response.into_body().collect().await.unwrap();
@@ -682,8 +695,7 @@ async fn released_answer_that_breaks_off_may_be_claimed_again() {
     };
     let keys = format!("bob::{}", &countersign::base::Digest::of(b"sk-bob").to_string()["sha256:".len()..]);
     let keys = std::sync::Arc::new(countersign::sidecar::ApiKeys::parse(&keys).unwrap());
-    let bench =
-        Bench::with(Upstream::start(script).await, |settings| settings.identity.api_keys = Some(keys));
+    let bench = Bench::with(Upstream::start(script).await, |settings| settings.identity.api_keys = Some(keys));
     let request = post_with(CHAT, "x-api-key: sk-bob\r\n", &chat("the contract"));
     let mut raw = Raw::connect(bench.address).await;
     raw.send(&request).await;

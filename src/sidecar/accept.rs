@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::body::InFlight;
 use super::health;
+use super::identity::{self, JwksUrl};
 use super::ports::{Alerts, Holds, RecordFailure, Recorder};
 use super::rulebook::{InForce, Rulebook};
 use super::settings::GateSettings;
@@ -93,6 +94,9 @@ pub enum GateFailure {
         #[source]
         source: io::Error,
     },
+    /// Keys cannot be fetched from where the settings say.
+    #[error("the URL of the key set cannot be used")]
+    Keys(#[from] JwksUrl),
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
@@ -117,6 +121,9 @@ impl Gate {
     pub fn new(settings: GateSettings, ports: Ports) -> Result<Self, GateFailure> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| GateFailure::Randomness)?;
+        if let Some(uri) = settings.identity.jwt.as_ref().and_then(|jwt| jwt.url.as_ref()) {
+            identity::allowed(uri)?;
+        }
         let unruled = match settings.posture {
             Posture::Observe => {
                 let rules = RuleSet::build(Vec::new()).ok();
@@ -142,17 +149,14 @@ impl Gate {
     pub fn bind(&self) -> Result<Listeners, GateFailure> {
         let settings = &self.shared.settings;
         let listen = |address| listen(address).map_err(|source| GateFailure::Listen { address, source });
-        Ok(Listeners {
-            queries: listen(settings.listen)?,
-            health: settings.health_listen.map(listen).transpose()?,
-        })
+        Ok(Listeners { queries: listen(settings.listen)?, health: settings.health_listen.map(listen).transpose()? })
     }
 
     /// Serves until `shutdown` is ready; then stops accepting, gives held queries their retry answer, lets answers under
     /// way finish within the grace of the settings, and closes what is left.
     pub async fn serve(&self, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) {
         let shared = &self.shared;
-        let health = listeners.health.map(|listener| tokio::spawn(health::serve(Arc::clone(shared), listener)));
+        let mut beside = self.start_beside(listeners.health);
         let mut connections = JoinSet::new();
         let slots = Arc::new(Semaphore::new(shared.settings.limits.connections_max));
         tokio::pin!(shutdown);
@@ -178,9 +182,20 @@ impl Gate {
             shared.drain.cut();
             connections.shutdown().await;
         }
-        if let Some(health) = health {
-            health.abort();
+        beside.abort_all();
+    }
+
+    /// What runs beside the path: health, and fetching keys.
+    fn start_beside(&self, health: Option<TcpListener>) -> JoinSet<()> {
+        let mut beside = JoinSet::new();
+        if let Some(listener) = health {
+            beside.spawn(health::serve(Arc::clone(&self.shared), listener));
         }
+        let jwt = self.shared.settings.identity.jwt.as_ref();
+        if let Some((uri, jwt)) = jwt.and_then(|jwt| Some((jwt.url.clone()?, jwt))) {
+            beside.spawn(identity::keep_fresh(uri, Arc::clone(&jwt.keys)));
+        }
+        beside
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Knows nothing of policies or of what is asked.
 
+mod fetch;
 mod jwt;
 mod keys;
 mod proxy;
@@ -20,7 +21,9 @@ use jiff::Timestamp;
 
 use super::refusal::Refusal;
 
-pub use jwt::{JwtSettings, Jwks, JwksParse};
+pub use fetch::JwksUrl;
+pub(super) use fetch::{allowed, keep_fresh};
+pub use jwt::{Jwks, JwksParse, JwtSettings};
 pub use keys::{ApiKeys, ApiKeysParse};
 pub use proxy::{Network, NetworkParse, TrustedProxy};
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use http::Uri;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation};
@@ -26,6 +27,8 @@ const GROUPS_MAX: usize = 1024;
 pub struct JwtSettings {
     /// The keys of the issuer.
     pub keys: Arc<Jwks>,
+    /// Where they are fetched from, again and again while the gate serves; `None` for a fixed set.
+    pub url: Option<Uri>,
     /// What `iss` must be.
     pub issuer: String,
     /// What `aud` must contain.

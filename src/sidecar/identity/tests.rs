@@ -41,6 +41,7 @@ fn settings() -> IdentitySettings {
     IdentitySettings {
         jwt: Some(JwtSettings {
             keys: Arc::new(Jwks::parse(&jwks(1, "a")).unwrap()),
+            url: None,
             issuer: "https://issuer".to_owned(),
             audience: "gate".to_owned(),
             user_claim: "sub".to_owned(),

@@ -47,7 +47,10 @@ fn each_interface_gets_errors_in_its_own_shape() {
     let (id, approval) = (query().to_string(), hold().to_string());
     let openai = body(ErrorStyle::Openai);
     let error = &openai["error"];
-    assert_eq!((&error["code"], &error["type"], &error["param"]), (&"approval_denied".into(), &"permission_error".into(), &Value::Null));
+    assert_eq!(
+        (&error["code"], &error["type"], &error["param"]),
+        (&"approval_denied".into(), &"permission_error".into(), &Value::Null)
+    );
     assert_eq!((&error["query_id"], &error["approval_id"]), (&id.as_str().into(), &approval.as_str().into()));
     let anthropic = body(ErrorStyle::Anthropic);
     assert_eq!((&anthropic["type"], &anthropic["error"]["type"]), (&"error".into(), &"permission_error".into()));
