@@ -2,7 +2,6 @@
 
 pub mod alerts;
 mod holds;
-mod key_set;
 mod policies;
 mod probe;
 mod serve;
@@ -13,7 +12,6 @@ pub use holds::{
     SqliteHolds, Store, StoreFailure, approval_request,
 };
 pub use policies::{FOLDER_FILES_MAX, LoadFailure, Loaded, PolicyFile, PolicyFolder, documents, gather};
-pub use key_set::{KeySet, KeySetFailure};
 pub use probe::probe;
 pub use serve::{ServeFailure, Standalone, serve};
 pub use watch::{Change, Watcher, watch};

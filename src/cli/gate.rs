@@ -150,8 +150,7 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
     settings.models.clone_from(&arguments.models);
     settings.workload = arguments.workload.workload();
     arguments.limits.apply(&mut settings);
-    let (identity, key_set) = arguments.identity.settings()?;
-    settings.identity = identity;
+    settings.identity = arguments.identity.settings()?;
     let alerts = match &arguments.alerts {
         Some(path) => alerts::Settings::load(path)
             .with_context(|| format!("alerts cannot be sent as `{}` says", path.display()))?,
@@ -162,7 +161,7 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
         AuditDurability::Synced => Durability::Synced,
     };
     let data = arguments.data.path()?;
-    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability, key_set })
+    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability })
 }
 
 /// The server that an upstream says it is; the narrowest table of routes when it says nothing known.

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::key_set::{self, KeySet};
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
 use super::{SqliteHolds, StoreFailure, alerts};
@@ -39,8 +38,6 @@ pub struct Standalone {
     pub alerts: alerts::Settings,
     /// When an entry counts as written.
     pub durability: Durability,
-    /// The issuer's keys, when they are fetched.
-    pub key_set: Option<KeySet>,
 }
 
 /// Why the gate cannot serve.
@@ -64,9 +61,6 @@ pub enum ServeFailure {
     /// The gate cannot be built.
     #[error(transparent)]
     Gate(#[from] GateFailure),
-    /// The issuer's keys cannot be fetched.
-    #[error(transparent)]
-    KeySet(#[from] key_set::KeySetFailure),
 }
 
 /// The record, counted.
@@ -104,7 +98,6 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     put_in_force(&loaded, &rulebook, &metrics);
     let holds = SqliteHolds::open(&told.data, Arc::clone(&clock), Arc::clone(&trail) as Arc<dyn Recorder>).await?;
     let looking = holds.watch();
-    let fetching = told.key_set.map(key_set::keep_fresh);
     let (webhooks, sending) = alerts::start(told.alerts, Arc::clone(&clock), metrics.clone())?;
     let ports = Ports {
         rulebook: Arc::clone(&rulebook),
@@ -122,9 +115,6 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     gate.serve(listeners, shutdown).await;
     watching.abort();
     looking.abort();
-    if let Some(fetching) = fetching {
-        fetching.abort();
-    }
     drop(gate);
     sending.finish(ALERTS_WITHIN).await;
     Ok(())

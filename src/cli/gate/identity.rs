@@ -8,7 +8,6 @@ use http::Uri;
 use http::header::HeaderName;
 
 use crate::sidecar::{Anonymous, ApiKeys, IdentitySettings, Jwks, JwtSettings, Network, TrustedProxy};
-use crate::standalone::KeySet;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct IdentityArguments {
@@ -45,15 +44,8 @@ pub(super) struct IdentityArguments {
 }
 
 impl IdentityArguments {
-    /// The settings, and where the key set is fetched from when it is a URL.
-    pub(super) fn settings(&self) -> anyhow::Result<(IdentitySettings, Option<KeySet>)> {
-        let (jwt, key_set) = match &self.jwks {
-            Some(source) => {
-                let (jwt, key_set) = self.jwt(source)?;
-                (Some(jwt), key_set)
-            }
-            None => (None, None),
-        };
+    pub(super) fn settings(&self) -> anyhow::Result<IdentitySettings> {
+        let jwt = self.jwks.as_ref().map(|source| self.jwt(source)).transpose()?;
         let trusted_proxy = self.user_header.clone().map(|user_header| TrustedProxy {
             networks: self.trusted_proxies.clone(),
             user_header,
@@ -66,27 +58,25 @@ impl IdentityArguments {
             );
         }
         let api_keys = self.api_keys.as_ref().map(keys).transpose()?;
-        Ok((IdentitySettings { jwt, api_keys, trusted_proxy, anonymous }, key_set))
+        Ok(IdentitySettings { jwt, api_keys, trusted_proxy, anonymous })
     }
 
-    fn jwt(&self, source: &str) -> anyhow::Result<(JwtSettings, Option<KeySet>)> {
-        let (keys, key_set) = if source.starts_with("http://") || source.starts_with("https://") {
-            let uri: Uri = source.parse().with_context(|| format!("--jwks: `{source}` is not a URL"))?;
-            let keys = Arc::new(Jwks::default());
-            (Arc::clone(&keys), Some(KeySet { uri, keys }))
+    fn jwt(&self, source: &str) -> anyhow::Result<JwtSettings> {
+        let (keys, url) = if source.starts_with("http://") || source.starts_with("https://") {
+            let url: Uri = source.parse().with_context(|| format!("--jwks: `{source}` is not a URL"))?;
+            (Jwks::default(), Some(url))
         } else {
             let document = std::fs::read(source).with_context(|| format!("--jwks: cannot read `{source}`"))?;
-            let keys = Jwks::parse(&document).with_context(|| format!("--jwks: `{source}` cannot be used"))?;
-            (Arc::new(keys), None)
+            (Jwks::parse(&document).with_context(|| format!("--jwks: `{source}` cannot be used"))?, None)
         };
-        let jwt = JwtSettings {
-            keys,
+        Ok(JwtSettings {
+            keys: Arc::new(keys),
+            url,
             issuer: self.jwt_issuer.clone().unwrap_or_default(),
             audience: self.jwt_audience.clone().unwrap_or_default(),
             user_claim: self.jwt_user_claim.clone(),
             groups_claim: self.jwt_groups_claim.clone(),
-        };
-        Ok((jwt, key_set))
+        })
     }
 }
 
