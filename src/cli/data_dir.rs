@@ -29,6 +29,14 @@ fn default_path(data_home: Option<OsString>, home: Option<PathBuf>) -> Option<Pa
 }
 
 #[cfg(test)]
+impl DataDir {
+    /// The folder at `path`.
+    pub(super) fn at(path: &std::path::Path) -> Self {
+        Self { data: Some(path.to_owned()) }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -43,13 +51,5 @@ mod tests {
         check("", "/home/a", Some("/home/a/.local/share/countersign"));
         check("relative", "/home/a", Some("/home/a/.local/share/countersign"));
         check("", "", None);
-    }
-}
-
-#[cfg(test)]
-impl DataDir {
-    /// The folder at `path`.
-    pub(super) fn at(path: &std::path::Path) -> Self {
-        Self { data: Some(path.to_owned()) }
     }
 }

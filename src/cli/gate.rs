@@ -166,16 +166,14 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
 
 /// The server that an upstream says it is; the narrowest table of routes when it says nothing known.
 async fn found(upstream: &Uri) -> Server {
-    match standalone::probe(upstream).await {
-        Some(server) => server,
-        None => {
-            tracing::warn!(
-                "the upstream does not say which server it is: only routes of the OpenAI and Anthropic interfaces are \
-                 judged, all others are refused; say --server to choose another table"
-            );
-            Server::Openai
-        }
+    if let Some(server) = standalone::probe(upstream).await {
+        return server;
     }
+    tracing::warn!(
+        "the upstream does not say which server it is: only routes of the OpenAI and Anthropic interfaces are judged, all \
+         others are refused; say --server to choose another table"
+    );
+    Server::Openai
 }
 
 impl WorkloadArguments {
