@@ -202,8 +202,10 @@ fn compiled(pattern: &str) -> Regex {
 
 fn keyword(form: &str) -> Regex {
     let words: Vec<_> = form.split_whitespace().map(regex_syntax::escape).collect();
-    let pattern = words.join(r"[\t-\r ]+");
-    compiled(&ascii_any_case(&pattern))
+    // Any run of white space, or one and the same joint between all words.
+    let joints = [r"[\t-\r ]+", "-", "_", r"\.", "/"];
+    let pattern: Vec<_> = joints.iter().map(|joint| words.join(joint)).collect();
+    compiled(&ascii_any_case(&pattern.join("|")))
 }
 
 /// ASCII letters in both cases, others as they are.
