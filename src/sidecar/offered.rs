@@ -40,7 +40,6 @@ pub(super) fn check(settings: &GateSettings, named: Named<'_>) -> Result<(), Not
         return Ok(());
     }
     match canonical_model(server, name) {
-        None => Err(NotOffered::Model),
         Some(ModelName { model, adapter: Some(inside) }) => {
             // TGI takes the whole name for an adapter of its one model.
             let base = inside == model || settings.models.is_empty() || listed(&model);
@@ -51,7 +50,7 @@ pub(super) fn check(settings: &GateSettings, named: Named<'_>) -> Result<(), Not
             }
         }
         Some(ModelName { adapter: None, .. }) if settings.models.is_empty() => Ok(()),
-        Some(ModelName { adapter: None, .. }) => Err(NotOffered::Model),
+        Some(ModelName { adapter: None, .. }) | None => Err(NotOffered::Model),
     }
 }
 
