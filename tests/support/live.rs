@@ -108,14 +108,21 @@ pub(crate) struct Gate {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    #[expect(dead_code, reason = "kept so that the folder lives as long as the gate")]
-    data: tempfile::TempDir,
+    /// Its data folder, when nobody else keeps it: it lives as long as the gate.
+    data: Option<tempfile::TempDir>,
 }
 
 impl Gate {
     /// Starts `countersign gate` and waits until it is ready.
     pub(crate) fn start(upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
+        let mut gate = Self::start_in(data.path(), upstream, policies, extra);
+        gate.data = Some(data);
+        gate
+    }
+
+    /// The same with a data folder of the caller's, for tests that use it too.
+    pub(crate) fn start_in(data: &Path, upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
         let (address, admin) = (free_port(), free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["gate", "--upstream", &format!("http://{upstream}"), "--listen", &address.to_string()])
@@ -123,13 +130,13 @@ impl Gate {
             .arg("--policies")
             .arg(policies)
             .arg("--data")
-            .arg(data.path())
+            .arg(data)
             .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut gate = Self { child, address, admin, data };
+        let mut gate = Self { child, address, admin, data: None };
         gate.wait_until_ready();
         gate
     }
