@@ -3,7 +3,9 @@
 //!
 //! Knows nothing of how the engine works but its documented meaning. Slow, and meant to be.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use countersign::detect::Detector;
 use countersign::query::{GapKind, Origin, PartKind, Query, Role};
@@ -238,7 +240,7 @@ fn readings(query: &Query) -> Vec<Reading> {
 
 /// Whether a reading holds the text in parts of the rule's roles.
 fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
-    let patterns: Vec<(Regex, bool)> = match text {
+    let patterns: Vec<(Rc<Regex>, bool)> = match text {
         TextMatch::Keywords { any, whole_words } => {
             any.iter().flat_map(|word| foldings(word)).map(|form| (keyword(&form), *whole_words)).collect()
         }
@@ -288,11 +290,17 @@ fn matches(regex: &Regex, text: &str) -> Vec<std::ops::Range<usize>> {
     out
 }
 
-fn compiled(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the tests give good patterns only")
+thread_local! {
+    /// Patterns compiled so far: the one thing that is too slow to do again for each text.
+    static COMPILED: RefCell<HashMap<String, Rc<Regex>>> = RefCell::default();
 }
 
-fn keyword(form: &str) -> Regex {
+fn compiled(pattern: &str) -> Rc<Regex> {
+    let fresh = || Rc::new(Regex::new(pattern).expect("the tests give good patterns only"));
+    COMPILED.with_borrow_mut(|known| Rc::clone(known.entry(pattern.to_owned()).or_insert_with(fresh)))
+}
+
+fn keyword(form: &str) -> Rc<Regex> {
     let words: Vec<_> = form.split_whitespace().map(regex_syntax::escape).collect();
     let pattern = words.join(r"[\t-\r ]+");
     compiled(&ascii_any_case(&pattern))
