@@ -4,16 +4,6 @@
 //! The cases are policy tests (`docs/policy-tests.md`). A case with `at` is not sent to the live gate, whose clock is
 //! the real one; a held query is sent, approved on the command line, and sent again.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
-
-#[expect(dead_code, reason = "other tests use the rest")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/loose.rs"]
-mod loose;
-#[path = "support/naive.rs"]
-mod naive;
-
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,15 +12,17 @@ use std::process::Command;
 
 use bytes::Bytes;
 use countersign::compile::{self, Compilation, Document};
+use countersign::query::{Query, RoleSet};
 use countersign::rules::{
     self, Action, Caller, CelExpr, Context, DenialCode, Failure, Fallbacks, Judgement, Matcher, Mode, Policy,
     PolicyRef, Posture, Rates, Rule, RuleSet, Ruling, Subject, Verdict, Workload,
 };
-use countersign::query::{Query, RoleSet};
 use countersign::wire::{self, Format, Route, RouteRefusal, Server};
-use live::{Answer, Gate, Upstream};
-use naive::Truth;
 use serde::Deserialize;
+
+use super::naive::{self, Truth};
+use super::support::{Answer, Gate, Upstream};
+use super::loose;
 
 /// Most times that an approved query is sent again; only a broken gate ever needs them.
 const TRIES_MAX: usize = 1_000;
@@ -398,11 +390,11 @@ fn the_command_line_says_what_every_case_expects() {
     report(&disagreements, cases);
 }
 
-/// The gates of one file, one for each server, with the data folder that the command line finds their holds in.
+/// The gates of one file, one for each server.
 struct Gates<'a> {
     file: &'a File,
     upstream: &'a Upstream,
-    started: RefCell<BTreeMap<&'static str, (Gate, tempfile::TempDir)>>,
+    started: RefCell<BTreeMap<&'static str, Gate>>,
 }
 
 impl Gates<'_> {
@@ -415,11 +407,11 @@ impl Gates<'_> {
         }
         headers.extend(approval.map(|id| ("countersign-approval-id".to_owned(), id.to_owned())));
         let mut started = self.started.borrow_mut();
-        let (gate, _) = started.entry(case.server.name()).or_insert_with(|| self.start(case.server));
+        let gate = started.entry(case.server.name()).or_insert_with(|| self.start(case.server));
         gate.send(&case.route, &headers, &case.body())
     }
 
-    fn start(&self, server: Server) -> (Gate, tempfile::TempDir) {
+    fn start(&self, server: Server) -> Gate {
         let Workload { namespace, name, labels } = &self.file.workload;
         let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let labels = labels.join(",");
@@ -430,18 +422,16 @@ impl Gates<'_> {
         // A held query is told to come again almost at once.
         arguments.extend(["--hold-slice", "20ms", "--trusted-proxies", "127.0.0.1/32"]);
         arguments.extend(["--user-header", "x-user", "--groups-header", "x-groups"]);
-        let data = tempfile::tempdir().unwrap();
-        (Gate::start_in(data.path(), self.upstream.address, self.file.folder.path(), &arguments), data)
+        Gate::start(self.upstream.address, self.file.folder.path(), &arguments)
     }
 
     /// Whoever may approve anything in the corpus approves.
     fn approve(&self, case: &Case, id: &str) -> Result<(), String> {
         let started = self.started.borrow();
-        let (_, data) = &started[case.server.name()];
         let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["approve", id, "--reason", "corpus", "--as", "rita"])
             .args(["--group", "legal", "--group", "security", "--group", "platform", "--data"])
-            .arg(data.path())
+            .arg(started[case.server.name()].data())
             .output()
             .unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }

@@ -1,19 +1,15 @@
 //! Every accept fixture through the live gate, on each route of each server that takes its format: it reaches the
 //! upstream byte for byte; and with one address put into one of its texts it differs in nothing but the mark.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
-
-#[expect(dead_code, reason = "other tests use the rest")]
-#[path = "support/live.rs"]
-mod live;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use countersign::query::{Origin, PartKind};
 use countersign::wire::{self, Format, Methods, Route, Server};
-use live::{Answer, Gate, Upstream};
+
+use super::support::{Answer, Gate, Upstream};
+
 
 /// Put before a text; the policy masks this one (fixtures have others).
 const ADDRESS: &str = "jo@example.com ";
@@ -72,6 +68,18 @@ fn filled(pattern: &str) -> String {
     path + rest
 }
 
+/// Every adapter that fixtures choose, in a field of its own or inside a model's name: each must be offered by name.
+fn adapters(server: Server, fixtures: &[Fixture]) -> Vec<String> {
+    let mut found = Vec::new();
+    for fixture in fixtures {
+        let query = wire::decode(fixture.format, Bytes::from(fixture.body.clone())).unwrap();
+        let inside = query.model.as_deref().and_then(|name| wire::canonical_model(server, name));
+        found.extend(query.adapter.clone());
+        found.extend(inside.and_then(|name| name.adapter));
+    }
+    found
+}
+
 fn send(gate: &Gate, line: &str, body: &[u8]) -> Answer {
     gate.send(line, &[("content-type".to_owned(), "application/json".to_owned())], body)
 }
@@ -104,14 +112,15 @@ fn with_address(fixture: &Fixture) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((put(ADDRESS), put(MARK)))
 }
 
-/// Runs a check for each server's gate, each fixture and each of its routes; gives all problems, and how many went well.
+/// Runs a check on each server, for each fixture and each route that takes it; reports all problems at the end.
 fn everywhere(check: impl Fn(&Gate, &Upstream, &Fixture, &str) -> Option<String>, fixtures: &[Fixture]) {
     let upstream = Upstream::start();
     let policies = corpus().join("accept-policies/everything.yaml");
     let mut problems = Vec::new();
     let mut sent = vec![0; fixtures.len()];
     for server in Server::ALL {
-        let gate = Gate::start(upstream.address, &policies, &["--server", server.name()]);
+        let adapters = adapters(server, fixtures).join(",");
+        let gate = Gate::start(upstream.address, &policies, &["--server", server.name(), "--adapters", &adapters]);
         for (fixture, sent) in fixtures.iter().zip(&mut sent) {
             for line in lines(server, fixture.format) {
                 *sent += 1;
