@@ -10,7 +10,6 @@ use countersign::wire::{self, Format, Methods, Route, Server};
 
 use super::support::{Answer, Gate, Upstream};
 
-
 /// Put before a text; the policy masks this one (fixtures have others).
 const ADDRESS: &str = "jo@example.com ";
 /// What stands there then.
@@ -102,7 +101,8 @@ fn problem(gate: &Gate, upstream: &Upstream, line: &str, body: &[u8], wanted: &[
 /// The body with the address and with the mark at the beginning of its first text that can be redacted.
 fn with_address(fixture: &Fixture) -> Option<(Vec<u8>, Vec<u8>)> {
     let query = wire::decode(fixture.format, Bytes::from(fixture.body.clone())).unwrap();
-    let texts = query.parts().iter().filter(|part| part.kind == PartKind::Text && matches!(part.origin, Origin::Body(_)));
+    let texts =
+        query.parts().iter().filter(|part| part.kind == PartKind::Text && matches!(part.origin, Origin::Body(_)));
     let strings = texts.filter_map(|part| serde_json::to_string(query.text(part)).ok().filter(|text| text.len() > 4));
     let body = String::from_utf8(fixture.body.clone()).unwrap();
     // A text that stands there once, as it is written most plainly, so that its place is beyond doubt.

@@ -20,9 +20,9 @@ use countersign::rules::{
 use countersign::wire::{self, Format, Route, RouteRefusal, Server};
 use serde::Deserialize;
 
+use super::loose;
 use super::naive::{self, Truth};
 use super::support::{Answer, Gate, Upstream};
-use super::loose;
 
 /// Most times that an approved query is sent again; only a broken gate ever needs them.
 const TRIES_MAX: usize = 1_000;

@@ -136,9 +136,8 @@ struct Sight<'a> {
 
 impl Sight<'_> {
     fn truth(&self, matcher: &Matcher, rule: &Rule) -> Truth {
-        let all = |children: &[Matcher]| -> Vec<Truth> {
-            children.iter().map(|child| self.truth(child, rule)).collect()
-        };
+        let all =
+            |children: &[Matcher]| -> Vec<Truth> { children.iter().map(|child| self.truth(child, rule)).collect() };
         let plain = |holds: bool| if holds { Truth::Yes } else { Truth::No };
         match matcher {
             Matcher::Any(children) => any(&all(children)),
