@@ -1,5 +1,6 @@
 //! One corpus, four engines: every case of `tests/corpus/rules/` is judged by the library, by `countersign test`, by a
-//! live gate in front of a recording upstream, and by the naive evaluator, and all must say what the case expects.
+//! live gate in front of a recording upstream, and by the naive evaluator; all must say what the case expects, and so must
+//! the live gate's record.
 //!
 //! The cases are policy tests (`docs/policy-tests.md`). A case with `at` is not sent to the live gate, whose clock is
 //! the real one; a held query is sent, approved on the command line, and sent again.
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
+use countersign::audit::{self, Event, QueryJudged};
+use countersign::base::{Clock as _, SystemClock};
 use countersign::compile::{self, Compilation, Document};
 use countersign::query::{Query, RoleSet};
 use countersign::rules::{
@@ -208,7 +211,7 @@ impl File {
             caller: &caller,
             workload: &self.workload,
             posture: Posture::Enforce,
-            now: case.at.as_ref().map_or_else(jiff::Timestamp::now, |at| at.parse().unwrap()),
+            now: case.at.as_ref().map_or_else(|| SystemClock::default().now(), |at| at.parse().unwrap()),
             rates: &rates,
         };
         rules::judge(set, query, &context)
@@ -395,6 +398,8 @@ struct Gates<'a> {
     file: &'a File,
     upstream: &'a Upstream,
     started: RefCell<BTreeMap<&'static str, Gate>>,
+    /// The id of each case's query, by the case's name.
+    asked: RefCell<BTreeMap<String, String>>,
 }
 
 impl Gates<'_> {
@@ -441,6 +446,10 @@ impl Gates<'_> {
     fn problem(&self, case: &Case, seen: &Seen) -> Option<String> {
         self.upstream.take();
         let answer = self.ask(case, None);
+        let Some(query) = answer.header("countersign-query-id") else {
+            return Some(format!("the answer names no query: {}", shown(&answer)));
+        };
+        self.asked.borrow_mut().insert(case.name.clone(), query.to_owned());
         match case.expect.verdict {
             Verdict::Deny => {
                 let code = case.expect.code.as_deref().or(seen.code).unwrap_or_default();
@@ -477,6 +486,40 @@ impl Gates<'_> {
         }
     }
 
+    /// What the gates recorded of each query, by its id; of several entries the first.
+    fn records(&self) -> BTreeMap<String, QueryJudged> {
+        let mut records = BTreeMap::new();
+        for gate in self.started.borrow().values() {
+            let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
+                .args(["audit", "tail", "-o", "json", "-n", "10000", "--data"])
+                .arg(gate.data())
+                .output()
+                .unwrap();
+            let entries: Vec<audit::Entry> = serde_json::from_slice(&output.stdout)
+                .unwrap_or_else(|problem| panic!("{problem}: {}", String::from_utf8_lossy(&output.stderr)));
+            for entry in entries {
+                if let Some(Event::QueryJudged(judged)) = entry.event() {
+                    records.entry(judged.query.to_string()).or_insert(*judged);
+                }
+            }
+        }
+        records
+    }
+
+    /// What is wrong with the record of a case.
+    fn unrecorded(&self, case: &Case, seen: &Seen, records: &BTreeMap<String, QueryJudged>) -> Option<String> {
+        let query = self.asked.borrow().get(&case.name).cloned()?;
+        let Some(judged) = records.get(&query) else {
+            return Some("there is no record".to_owned());
+        };
+        let rules: BTreeSet<_> = judged.findings.iter().map(|f| (f.policy.clone(), f.rule.clone())).collect();
+        let verdict = seen.query.as_ref().map(|_| case.expect.verdict);
+        if (judged.verdict.filter(|_| verdict.is_some()), &rules) != (verdict, &seen.rules) {
+            return Some(format!("the record says {:?} and {rules:?}", judged.verdict));
+        }
+        (judged.code.as_deref() != seen.code).then(|| format!("the record says code {:?}", judged.code))
+    }
+
     fn nothing_arrived(&self) -> Option<String> {
         let received = self.upstream.take();
         let first = received.first()?;
@@ -504,7 +547,7 @@ fn the_live_gate_does_what_every_case_expects() {
     let mut disagreements = Disagreements::default();
     let (mut cases, mut skipped) = (0, 0);
     for file in files() {
-        let gates = Gates { file: &file, upstream: &upstream, started: RefCell::default() };
+        let gates = Gates { file: &file, upstream: &upstream, started: RefCell::default(), asked: RefCell::default() };
         for case in &file.suite.tests {
             if case.at.is_some() {
                 skipped += 1;
@@ -513,6 +556,12 @@ fn the_live_gate_does_what_every_case_expects() {
             cases += 1;
             if let Some(problem) = gates.problem(case, &file.library(case)) {
                 disagreements.note(&file, case, "live gate", &problem);
+            }
+        }
+        let records = gates.records();
+        for case in &file.suite.tests {
+            if let Some(problem) = gates.unrecorded(case, &file.library(case), &records) {
+                disagreements.note(&file, case, "audit log", &problem);
             }
         }
     }
