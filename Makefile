@@ -20,7 +20,7 @@ lint: setup
 
 ## Rewrite what is generated from the code: schemas, the CLI reference, golden files.
 generate: setup
-	UPDATE=1 $(CARGO) test --test artefacts --test cli
+	UPDATE=1 $(CARGO) test --test artefacts
 
 setup:
 	@scripts/setup

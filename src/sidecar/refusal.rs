@@ -4,6 +4,7 @@
 //! `x-should-retry: false`, and that no answer shows a rule's pattern or a query's text. Knows nothing of how it came
 //! to the refusal.
 
+mod catalogue;
 mod shape;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::rules::Denial;
 use crate::telemetry::Label;
 use crate::wire::{DecodeError, ErrorStyle, RouteRefusal};
 
+pub use catalogue::{ToldRefusal, refusals};
 pub(super) use shape::{Told, event};
 
 /// The header that names the query in every answer.

@@ -110,15 +110,8 @@ pub enum RouteRefusal {
 
 impl RouteRefusal {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Unknown,
-        Self::Administration,
-        Self::State,
-        Self::Method,
-        Self::Path,
-        Self::Parameter,
-        Self::Protocol,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Unknown, Self::Administration, Self::State, Self::Method, Self::Path, Self::Parameter, Self::Protocol];
 
     /// The word that clients, records and tests of policies know it by; never changed.
     #[must_use]
