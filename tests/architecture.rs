@@ -296,3 +296,42 @@ fn the_sidecar_builds_without_kubernetes_and_sql() {
         );
     }
 }
+
+#[test]
+fn every_dependency_has_a_permissive_licence() {
+    const PERMITTED: &[&str] = &[
+        "0BSD",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "BSL-1.0",
+        "CC0-1.0",
+        "ISC",
+        "LLVM-exception",
+        "MIT",
+        "MIT-0",
+        "Unicode-3.0",
+        "Unlicense",
+        "Zlib",
+        "OR",
+        "AND",
+        "WITH",
+    ];
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 100, "{}", String::from_utf8_lossy(&out.stderr));
+    let mut problems = Vec::new();
+    for package in packages {
+        let licence = package["license"].as_str().unwrap_or("none");
+        let words = licence.split([' ', '/', '(', ')']).filter(|word| !word.is_empty());
+        if words.clone().count() == 0 || words.clone().any(|word| !PERMITTED.contains(&word)) {
+            problems.push(format!("{}: {licence}", package["name"]));
+        }
+    }
+    demand(&problems);
+}

@@ -84,12 +84,15 @@ impl Plan {
         });
         let outer: BTreeSet<PartId> = outer.collect();
         let mut matches: BTreeMap<PartId, Vec<Match>> = BTreeMap::new();
+        // Past the cap there are findings nobody listed, and their text must not show as mere surroundings.
+        let hide = mask == Retention::None || findings.len() >= limits::FINDINGS_MAX;
+        let surroundings = if hide { Surroundings::Hide } else { Surroundings::Show };
         for finding in findings {
             let redacted = finding.verdict == Verdict::Redact && !finding.audit_only;
             let holds = finding.verdict == Verdict::Hold && !finding.audit_only;
             for (id, range) in &finding.at {
                 // What people are asked about they must see; what else was found is none of their business.
-                let kept = mask == Retention::Full || (mask != Retention::None && holds);
+                let kept = mask == Retention::Full || (surroundings == Surroundings::Show && holds);
                 let masked = !kept || redacted || outer.contains(id);
                 let name = finding.matcher.to_string();
                 matches.entry(*id).or_default().push(Match { range: range.clone(), name, holds, masked });
@@ -98,9 +101,6 @@ impl Plan {
         for list in matches.values_mut() {
             *list = merged(std::mem::take(list));
         }
-        // Past the cap there are findings nobody listed, and their text must not show as mere surroundings.
-        let hide = mask == Retention::None || findings.len() >= limits::FINDINGS_MAX;
-        let surroundings = if hide { Surroundings::Hide } else { Surroundings::Show };
         Self { matches, outer, surroundings }
     }
 
@@ -292,11 +292,13 @@ mod tests {
     fn findings_are_masked_as_the_policy_says() {
         let texts = ["the contract of a@b.example"];
         let found = [finding(Verdict::Hold, "keyword", 0, 4..12), finding(Verdict::Redact, "email", 0, 16..27)];
-        let masked = "messages[0] (User):\n| the ⟪keyword, 8 characters⟫ of ⟪email, 11 characters⟫\n";
+        let masked = "messages[0] (User):\n| the ⟪contract⟫ of ⟪email, 11 characters⟫\n";
         check(&texts, &found, Retention::Masked, masked);
         check(&texts, &found, Retention::Digest, masked);
-        let full = "messages[0] (User):\n| the ⟪contract⟫ of ⟪email, 11 characters⟫\n";
-        check(&texts, &found, Retention::Full, full);
+        check(&texts, &found, Retention::Full, masked);
+        let alerted = [finding(Verdict::Hold, "keyword", 0, 4..12), finding(Verdict::Alert, "email", 0, 16..27)];
+        check(&texts, &alerted, Retention::Digest, masked);
+        check(&texts, &alerted, Retention::Full, "messages[0] (User):\n| the ⟪contract⟫ of ⟪a@b.example⟫\n");
         let none = "messages[0] (User):\n| <4 characters not shown>⟪keyword, 8 characters⟫<4 characters not shown>\
                     ⟪email, 11 characters⟫\n";
         check(&texts, &found, Retention::None, none);
@@ -346,7 +348,7 @@ mod tests {
         let nested = builder.nested(place);
         let origin = Origin::Nested { outer: id, raw: Span::default() };
         builder.part(nested, Role::Assistant, PartKind::Text, inner, origin);
-        let found = [finding(Verdict::Hold, "keyword", 0, 2..4), finding(Verdict::Hold, "email", 1, 0..11)];
+        let found = [finding(Verdict::Hold, "keyword", 0, 2..4), finding(Verdict::Redact, "email", 1, 0..11)];
         let shown = excerpt(&builder.finish(), &found, Retention::Masked);
         assert!(!shown.reveal().contains("example"), "{}", shown.reveal());
     }

@@ -46,6 +46,9 @@ pub(super) struct Arguments {
     /// The models that are offered; others are refused. Any when left out.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     models: Vec<String>,
+    /// The adapters (LoRA) that are offered, by name or path as clients name them; all others are refused.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    adapters: Vec<String>,
     #[command(flatten)]
     workload: WorkloadArguments,
     #[command(flatten)]
@@ -158,6 +161,7 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
     settings.health_listen = Some(arguments.admin_listen);
     settings.posture = arguments.posture.into();
     settings.models.clone_from(&arguments.models);
+    settings.adapters.clone_from(&arguments.adapters);
     settings.workload = arguments.workload.workload();
     arguments.limits.apply(&mut settings);
     settings.identity = arguments.identity.settings()?;

@@ -16,6 +16,8 @@ use super::pattern::Overlaps;
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
+/// Findings inside a part that are compared with one across its seam: matches overlap few others of the same pattern.
+const NEIGHBOURS: usize = 8;
 /// Bytes looked at together for a digit.
 const LANE: usize = 32;
 
@@ -33,6 +35,33 @@ struct UnitFound {
     found: Vec<Found>,
     /// How many there are of each mixture of roles.
     counts: BTreeMap<u8, usize>,
+}
+
+impl UnitFound {
+    /// Drops findings across a seam that begin or end in a finding inside one part: `a@example.com` followed by a part that
+    /// begins with `to` reads as `a@example.comto` when joined. The finding inside counts wherever the other would have,
+    /// since its role is one of the other's; only the neighbour is left alone.
+    fn drop_accidents(&mut self) {
+        if self.found.iter().all(|found| found.at.len() == 1) {
+            return;
+        }
+        let mut inside: BTreeMap<PartId, Vec<Range<usize>>> = BTreeMap::new();
+        for found in self.found.iter().filter(|found| found.at.len() == 1) {
+            for (part, range) in &found.at {
+                inside.entry(*part).or_default().push(range.clone());
+            }
+        }
+        for ranges in inside.values_mut() {
+            ranges.sort_by_key(|range| (range.start, range.end));
+        }
+        let known = |(part, range): &(PartId, Range<usize>)| {
+            inside.get(part).is_some_and(|ranges| {
+                let after = ranges.partition_point(|one| one.start < range.end);
+                ranges.iter().take(after).rev().take(NEIGHBOURS).any(|one| one.end > range.start)
+            })
+        };
+        self.found.retain(|found| found.at.len() == 1 || !found.at.iter().any(known));
+    }
 }
 
 /// What a query holds.
@@ -80,6 +109,7 @@ pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
         }
     }
     for unit in &mut units {
+        unit.drop_accidents();
         unit.found.sort_by(|a, b| order(a).cmp(order(b)));
         unit.found.dedup_by(|a, b| a.at == b.at);
     }

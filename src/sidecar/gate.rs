@@ -14,6 +14,7 @@ use super::accept::Shared;
 use super::body::Source;
 use super::headers::BodyKind;
 use super::identity::identify;
+use super::offered::{self, Named};
 use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::refusal::Refusal;
@@ -144,21 +145,12 @@ pub(super) fn judge_query(visit: &mut Visit, query: Query) -> Result<Ruling, Ref
     Ok(judgement.ruling)
 }
 
-/// The model must be one that the workload offers, where that is known.
+/// Model and adapter must be ones that the workload offers.
 fn offered(visit: &Visit, query: &Query) -> Result<(), Refusal> {
-    let Shared { settings, .. } = visit.shared.as_ref();
-    let canonical = |name: &str| wire::canonical_model(settings.server, name).map(|name| name.model);
-    let named = query.model.as_deref().or_else(|| wire::path_model(settings.server, visit.head.uri.path()));
-    let allowed = match named {
-        _ if settings.models.is_empty() => true,
-        Some(model) => {
-            let model = canonical(model);
-            model.is_some() && settings.models.iter().any(|offered| canonical(offered) == model)
-        }
-        // Without a name the server takes its only model.
-        None => settings.models.len() == 1,
-    };
-    if allowed { Ok(()) } else { Err(Refusal::ModelNotOffered) }
+    let settings = &visit.shared.settings;
+    let in_path = || wire::path_model(settings.server, visit.head.uri.path());
+    let named = Named { model: query.model.as_deref().or_else(in_path), adapter: query.adapter.as_deref() };
+    offered::check(settings, named).map_err(Refusal::NotOffered)
 }
 
 fn count(visit: &Visit, judgement: &Judgement, operation: Operation) {

@@ -15,6 +15,7 @@ use http::{Response, StatusCode};
 
 use super::encoding::EncodingRefusal;
 use super::framing::Violation;
+use super::offered::NotOffered;
 use crate::audit::Outcome;
 use crate::base::{HoldId, QueryId};
 use crate::rules::Denial;
@@ -65,7 +66,7 @@ pub(super) enum Refusal {
     /// The body is not a query of its format.
     Unreadable(DecodeError),
     /// The workload does not offer the model.
-    ModelNotOffered,
+    NotOffered(NotOffered),
     /// The engine says no.
     Denied(Denial),
     /// The record cannot be written.
@@ -133,7 +134,8 @@ impl Refusal {
             Self::BodyNotExpected => "body_not_expected",
             Self::NotReady => "not_ready",
             Self::Unreadable(_) => "query_unreadable",
-            Self::ModelNotOffered => "model_not_offered",
+            Self::NotOffered(NotOffered::Model) => "model_not_offered",
+            Self::NotOffered(NotOffered::Adapter) => "adapter_not_offered",
             Self::Denied(denial) => denial.code.name(),
             Self::AuditUnavailable => "audit_unavailable",
             Self::ApprovalPending { .. } => "approval_pending",
@@ -169,7 +171,7 @@ impl Refusal {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Overloaded | Self::TooManyHeld => StatusCode::TOO_MANY_REQUESTS,
             Self::Credential(_) | Self::IdentityRequired => StatusCode::UNAUTHORIZED,
-            Self::ModelNotOffered => StatusCode::NOT_FOUND,
+            Self::NotOffered(_) => StatusCode::NOT_FOUND,
             Self::ApprovalPending { .. } => StatusCode::CONFLICT,
             Self::Upgrade
             | Self::Denied(_)
@@ -205,7 +207,10 @@ impl Refusal {
             Self::BodyNotExpected => "this route has no body".to_owned(),
             Self::NotReady => "no rule set has been loaded yet".to_owned(),
             Self::Unreadable(why) => why.to_string(),
-            Self::ModelNotOffered => "this workload does not offer the model that was named".to_owned(),
+            Self::NotOffered(NotOffered::Model) => "this workload does not offer the model that was named".to_owned(),
+            Self::NotOffered(NotOffered::Adapter) => {
+                "this workload does not offer the adapter that was named; adapters have to be listed".to_owned()
+            }
             Self::Denied(denial) => denial.message.clone(),
             Self::AuditUnavailable => "the audit record cannot be written, so nothing is forwarded".to_owned(),
             Self::ApprovalPending { hold, .. } => {
@@ -249,7 +254,7 @@ impl Refusal {
             | Self::Credential(_)
             | Self::IdentityRequired
             | Self::Unreadable(_)
-            | Self::ModelNotOffered
+            | Self::NotOffered(_)
             | Self::Denied(_)
             | Self::ApprovalDenied(_)
             | Self::ApprovalExpired(_)
@@ -286,7 +291,7 @@ impl Refusal {
             Self::ApprovalPending { .. } => None,
             Self::ApprovalExpired(_) => Some(Outcome::Expired),
             Self::ApprovalCancelled(_) => Some(Outcome::Cancelled),
-            Self::Denied(_) | Self::ModelNotOffered | Self::ApprovalDenied(_) | Self::NotReleased(_) => {
+            Self::Denied(_) | Self::NotOffered(_) | Self::ApprovalDenied(_) | Self::NotReleased(_) => {
                 Some(Outcome::Denied)
             }
             Self::Framing(_)

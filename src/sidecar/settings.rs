@@ -29,6 +29,8 @@ pub struct GateSettings {
     pub workload: Workload,
     /// The models this workload offers; empty for any.
     pub models: Vec<String>,
+    /// The adapters it offers; none when empty, because an adapter changes what the model is.
+    pub adapters: Vec<String>,
     /// Limits of connections and bodies.
     pub limits: Limits,
     /// How callers prove who they are.
@@ -51,6 +53,7 @@ impl GateSettings {
             posture: Posture::Enforce,
             workload: Workload::default(),
             models: Vec::new(),
+            adapters: Vec::new(),
             limits: Limits::default(),
             identity: IdentitySettings::default(),
             hold: HoldSettings::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{EncodingRefusal, Refusal, Retry, Violation};
+use super::{EncodingRefusal, NotOffered, Refusal, Retry, Violation};
 use crate::base::HoldId;
 use crate::base::limits::BODY_BYTES_MAX;
 use crate::rules::{Denial, DenialCode};
@@ -62,7 +62,8 @@ fn examples() -> Vec<Refusal> {
         Refusal::BodyNotExpected,
         Refusal::NotReady,
         Refusal::Unreadable(DecodeError::DuplicateKey { place: "messages[0]".to_owned(), at: 29 }),
-        Refusal::ModelNotOffered,
+        Refusal::NotOffered(NotOffered::Model),
+        Refusal::NotOffered(NotOffered::Adapter),
         Refusal::AuditUnavailable,
         Refusal::ApprovalPending { hold, retry_after: Duration::from_mins(1) },
         Refusal::ApprovalDenied(hold),

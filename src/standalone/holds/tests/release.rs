@@ -96,8 +96,8 @@ async fn other_bytes_another_caller_or_another_chain_are_not_released() {
 }
 
 #[tokio::test]
-async fn people_see_where_the_rule_matched_and_not_what() {
+async fn people_see_what_they_are_asked_about() {
     let (_, excerpt) = held(&["legal"], BODY);
-    let expected = "messages[0].content (User):\n| Tell me about ⟪keyword, 11 characters⟫, please\n";
+    let expected = "messages[0].content (User):\n| Tell me about ⟪nightingale⟫, please\n";
     assert_eq!(excerpt.reveal(), expected);
 }

@@ -3,18 +3,13 @@
 //! A file is a row of the catalogue, `tests/corpus/bypass/NN-name.yaml`. Refusing everything fails as well: every row
 //! has cases that must pass.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
-
-#[path = "support/live.rs"]
-mod live;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use super::support::{Gate, Upstream};
 use base64::Engine as _;
-use live::{Gate, Upstream};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

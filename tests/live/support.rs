@@ -108,18 +108,22 @@ pub(crate) struct Gate {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    #[expect(dead_code, reason = "kept so that the folder lives as long as the gate")]
     data: tempfile::TempDir,
 }
 
 impl Gate {
     /// Starts `countersign gate` and waits until it is ready.
     pub(crate) fn start(upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), upstream, policies, extra)
+    }
+
+    /// The same on a data folder that may have been used before.
+    pub(crate) fn start_in(data: tempfile::TempDir, upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
+        let log = std::fs::File::create(data.path().join("gate.log")).unwrap();
         let (address, admin) = (free_port(), free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["gate", "--upstream", &format!("http://{upstream}"), "--listen", &address.to_string()])
-            .args(["--admin-listen", &admin.to_string(), "--log-level", "error"])
+            .args(["--admin-listen", &admin.to_string(), "--log-level", "warn"])
             .arg("--policies")
             .arg(policies)
             .arg("--data")
@@ -127,6 +131,7 @@ impl Gate {
             .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut gate = Self { child, address, admin, data };
@@ -136,7 +141,7 @@ impl Gate {
 
     fn wait_until_ready(&mut self) {
         for _ in 0..2_000 {
-            assert!(self.child.try_wait().unwrap().is_none(), "the gate ended at start");
+            assert!(self.child.try_wait().unwrap().is_none(), "the gate ended at start: {}", self.log());
             if TcpStream::connect(self.admin).is_ok() {
                 let answer = exchange(self.admin, b"GET /readyz HTTP/1.1\r\nhost: gate\r\nconnection: close\r\n\r\n");
                 if answer.status == 200 {
@@ -146,6 +151,11 @@ impl Gate {
             thread::sleep(Duration::from_millis(10));
         }
         panic!("the gate did not get ready");
+    }
+
+    /// Everything it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("gate.log")).unwrap_or_default()
     }
 
     /// Sends raw bytes on a connection of their own and reads one answer.
@@ -162,6 +172,20 @@ impl Gate {
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(body);
         self.raw(&bytes)
+    }
+}
+
+impl Gate {
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Ends it as a crash would, and gives back its data folder.
+    pub(crate) fn crash(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.data, tempfile::tempdir().unwrap())
     }
 }
 
