@@ -102,7 +102,7 @@ fn arrows() -> BTreeMap<String, BTreeSet<String>> {
     let mut room = String::new();
     for line in map.lines().map(|line| line.trim_start_matches("//!").trim()).filter(|line| !line.is_empty()) {
         let Some(used) = line.strip_prefix("-> ") else {
-            room = line.split_whitespace().next().unwrap().to_owned();
+            line.split_whitespace().next().unwrap().clone_into(&mut room);
             continue;
         };
         let used = match used {
