@@ -1,5 +1,7 @@
 # Everything here is one line; what it takes is in scripts/ and in the programs themselves.
 CARGO ?= cargo
+# A toolchain that was just installed is not on the PATH of this shell yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: demo test lint generate setup
 
@@ -20,7 +22,7 @@ lint: setup
 
 ## Rewrite what is generated from the code: schemas, the CLI reference, golden files.
 generate: setup
-	UPDATE=1 $(CARGO) test --test artefacts --test cli
+	UPDATE=1 $(CARGO) test --test artefacts --test lint
 
 setup:
 	@scripts/setup

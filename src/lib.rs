@@ -1,22 +1,35 @@
 //! Countersign: query-level approval in front of open-source language models.
 //!
 //! This file is the map. Each module is a room with one question it answers; the arrows say who may
-//! use whom, and `tests/architecture.rs` holds the code to them.
+//! use whom, and `tests/architecture.rs` reads this map and holds the code to it.
 //!
 //! ```text
-//! base                      clock, ids, digests, limits, redacted text
-//! query      -> base        what was asked: parts, coverage, places
-//! wire       -> query       bytes <-> query; route tables per model server
-//! detect     -> base        personal data and secrets: patterns with checks
-//! rules      -> query, detect        rule set x query -> judgement
-//! api        -> base        the resources people write, as they write them
-//! compile    -> api, rules, approvals, wire   resources -> rule set and chains, with diagnostics
-//! approvals  -> base, rules          hold, chain, vote, timers, release: a pure state machine
-//! audit      -> base        entry, hash chain, file, verify
-//! telemetry  -> base        metrics and logs, names as closed enums
-//! sidecar    -> all above but api    accept, decode, judge, forward | hold | refuse, record
-//! standalone -> sidecar ..  the gate without a cluster: policy folder, SQLite, alerts
-//! cli        -> standalone ..        one file per verb
+//! base        clock, ids, digests, limits, redacted text
+//!   -> nothing
+//! query       what was asked: parts, coverage, places
+//!   -> base
+//! wire        bytes <-> query; route tables per model server
+//!   -> base, query
+//! detect      personal data and secrets: patterns with checks
+//!   -> base
+//! rules       rule set x query -> judgement
+//!   -> base, query, wire, detect
+//! api         the resources people write, as they write them
+//!   -> base, query
+//! approvals   hold, chain, vote, timers, release: a pure state machine
+//!   -> base, query, rules
+//! compile     resources -> rule set and chains, with diagnostics
+//!   -> base, query, wire, detect, rules, api, approvals
+//! audit       entry, hash chain, file, verify
+//!   -> base, query, rules
+//! telemetry   metrics and logs, names as closed enums
+//!   -> base, query, wire, rules, approvals, audit
+//! sidecar     accept, decode, judge, forward | hold | refuse, record
+//!   -> base, query, wire, detect, rules, approvals, audit, telemetry
+//! standalone  the gate without a cluster: policy folder, SQLite, alerts
+//!   -> all above
+//! cli         one file per verb
+//!   -> all above
 //! ```
 //!
 //! # Invariants

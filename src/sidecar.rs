@@ -46,6 +46,7 @@ pub use identity::{
 };
 pub use permit::Permit;
 pub use ports::{Alerts, HoldFailure, Holds, RecordFailure, Recorder, Wait};
+pub use refusal::{ToldRefusal, refusals};
 pub use rulebook::{InForce, Rulebook};
 pub use settings::{GateSettings, HoldSettings, Limits, UpstreamSettings};
 pub use upstream::{Answer, Outbound, Upstream, UpstreamFailure};

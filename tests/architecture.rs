@@ -15,42 +15,6 @@ const FACADE_LINES_MAX: usize = 120;
 /// Longest program (`src/bin/*.rs`).
 const PROGRAM_LINES_MAX: usize = 60;
 
-/// Which rooms a room may use.
-const ARROWS: &[(&str, &[&str])] = &[
-    ("base", &[]),
-    ("query", &["base"]),
-    ("wire", &["base", "query"]),
-    ("detect", &["base"]),
-    ("rules", &["base", "query", "wire", "detect"]),
-    ("api", &["base", "query"]),
-    ("approvals", &["base", "query", "rules"]),
-    ("compile", &["base", "query", "wire", "detect", "rules", "api", "approvals"]),
-    ("audit", &["base", "query", "rules"]),
-    ("telemetry", &["base", "query", "wire", "rules", "approvals", "audit"]),
-    ("sidecar", &["base", "query", "wire", "detect", "rules", "approvals", "audit", "telemetry"]),
-    (
-        "standalone",
-        &["base", "query", "wire", "detect", "rules", "api", "compile", "approvals", "audit", "telemetry", "sidecar"],
-    ),
-    (
-        "cli",
-        &[
-            "base",
-            "query",
-            "wire",
-            "detect",
-            "rules",
-            "api",
-            "compile",
-            "approvals",
-            "audit",
-            "telemetry",
-            "sidecar",
-            "standalone",
-        ],
-    ),
-];
-
 /// Which rooms may use a crate; crates not named here may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["sidecar", "standalone", "cli"]),
@@ -130,6 +94,30 @@ fn sources() -> Vec<File> {
         .collect()
 }
 
+/// Which rooms a room may use, as the map in `src/lib.rs` says: a line with the room, a line `-> ` with what it uses.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let map = text.split("//! ```").nth(1).unwrap().trim_start_matches("text");
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut room = String::new();
+    for line in map.lines().map(|line| line.trim_start_matches("//!").trim()).filter(|line| !line.is_empty()) {
+        let Some(used) = line.strip_prefix("-> ") else {
+            line.split_whitespace().next().unwrap().clone_into(&mut room);
+            continue;
+        };
+        let used = match used {
+            "nothing" => BTreeSet::new(),
+            "all above" => arrows.keys().cloned().collect(),
+            listed => listed.split(", ").map(str::to_owned).collect(),
+        };
+        for name in &used {
+            assert!(arrows.contains_key(name), "src/lib.rs: `{room}` uses `{name}`, which does not stand above it");
+        }
+        assert!(arrows.insert(room.clone(), used).is_none(), "src/lib.rs: `{room}` is on the map twice");
+    }
+    arrows
+}
+
 fn uncommented(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
@@ -164,7 +152,7 @@ fn demand(problems: &[String]) {
 
 #[test]
 fn rooms_use_only_the_rooms_they_may() {
-    let arrows: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    let arrows = arrows();
     let mut problems = Vec::new();
     for file in sources().iter().filter(|f| f.room != "lib" && f.room != "bin") {
         let Some(allowed) = arrows.get(file.room.as_str()) else {
@@ -172,12 +160,22 @@ fn rooms_use_only_the_rooms_they_may() {
             continue;
         };
         for used in named_after(file.code(), "crate::") {
-            if used != file.room && arrows.contains_key(used.as_str()) && !allowed.contains(&used.as_str()) {
+            if used != file.room && arrows.contains_key(&used) && !allowed.contains(&used) {
                 problems.push(format!("src/{}: `{}` may not use `{used}`", file.name(), file.room));
             }
         }
     }
     demand(&problems);
+}
+
+#[test]
+fn every_room_on_the_map_is_there_and_the_map_has_every_room() {
+    let declared: BTreeSet<String> = fs::read_to_string(root().join("src/lib.rs"))
+        .unwrap()
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("pub mod ")?.trim_end_matches(';').to_owned()))
+        .collect();
+    assert_eq!(arrows().into_keys().collect::<BTreeSet<_>>(), declared);
 }
 
 #[test]

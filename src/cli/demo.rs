@@ -169,6 +169,13 @@ fn write_samples(data: &Path) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
+/// This very program, as the shell that started it finds it.
+fn program() -> PathBuf {
+    let found = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("countersign"));
+    let below = std::env::current_dir().ok().and_then(|dir| Some(found.strip_prefix(dir).ok()?.to_owned()));
+    below.unwrap_or(found)
+}
+
 fn invite(args: &Arguments, addresses: &Addresses, policies: &Path) {
     let (gate, admin, data) = (addresses.gate, addresses.admin, args.data.display());
     println!(
@@ -180,11 +187,12 @@ Try:
   curl http://{gate}/v1/chat/completions -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'
   curl http://{gate}/v1/chat/completions -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Write to ada@example.com\"}}]}}'
   curl http://{gate}/api/chat -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Tell me about project nightingale\"}}]}}'
-  countersign approvals list --data {data}
-  countersign approve ID --as alice --reason 'fine' --data {data}
-  countersign audit tail --data {data}
+  {program} approvals list --data {data}
+  {program} approve ID --as alice --reason 'fine' --data {data}
+  {program} audit tail --data {data}
 
 Ctrl-C stops everything.",
+        program = program().display(),
         upstream = addresses.upstream,
         policies = policies.display(),
     );

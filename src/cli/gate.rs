@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     policies: PathBuf,
     /// The model server.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = upstream)]
     upstream: Uri,
     /// Where queries come in.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
@@ -114,6 +114,13 @@ enum LogFormatName {
     Json,
 }
 
+/// An address that can be asked, as it is found out before anything is served.
+fn upstream(text: &str) -> Result<Uri, String> {
+    let uri: Option<Uri> = text.parse().ok();
+    let whole = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    uri.filter(whole).ok_or_else(|| "expected `http://HOST:PORT` or `https://HOST`".to_owned())
+}
+
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
     Ok((key.to_owned(), value.to_owned()))
@@ -130,13 +137,16 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Resul
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let standalone = standalone(arguments).await?;
-        console.note(format!(
-            "countersign gate: http://{} -> {} ({}), metrics on http://{}",
-            arguments.listen,
-            arguments.upstream,
-            standalone.settings.server.name(),
-            arguments.admin_listen
-        ))?;
+        // Who asks for JSON reads the same from the log.
+        if format == LogFormat::Text {
+            console.note(format!(
+                "countersign gate: http://{} -> {} ({}), metrics on http://{}",
+                arguments.listen,
+                arguments.upstream,
+                standalone.settings.server.name(),
+                arguments.admin_listen
+            ))?;
+        }
         standalone::serve(standalone, super::interrupted()).await?;
         Ok(Exit::Done)
     })

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
+
 use super::console::Tone;
 use super::policies::{Entry, Policies};
 use super::{Console, Exit, Output};
@@ -20,6 +22,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Result<Exit> {
     let policies = Policies::read(&arguments.paths)?;
+    if policies.files.is_empty() {
+        bail!("there is no *.yaml or *.yml file to check; folders are read without their sub-folders");
+    }
     let result = match &policies.documents {
         Ok(documents) => compile::check(documents),
         Err(found) => Err(found.clone()),

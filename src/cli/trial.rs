@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::compile::Compilation;
 use crate::query::Query;
-use crate::rules::{self, Caller, Context, DenialCode, Judgement, Posture, Rates, Ruling, Workload};
+use crate::rules::{self, Caller, Context, Judgement, Posture, Rates, Ruling, Workload};
 use crate::wire::{self, Format, Route, RouteRefusal, Server};
 
 /// The route of trials that name none.
@@ -74,7 +74,9 @@ impl Trial<'_> {
             {
                 return Answer::Passed;
             }
-            Route::Refuse(refusal) => return route_refused(refusal),
+            Route::Refuse(refusal) => {
+                return Answer::Refused { code: refusal.code(), why: refusal.message().to_owned() };
+            }
         };
         let query = match wire::decode(format, self.body.clone()) {
             Ok(query) => query,
@@ -97,30 +99,6 @@ impl Trial<'_> {
             now: self.now,
             rates: self.rates,
         }
-    }
-}
-
-fn route_refused(refusal: RouteRefusal) -> Answer {
-    let (code, why) = match refusal {
-        RouteRefusal::Unknown => ("route_unknown", "no route of this server"),
-        RouteRefusal::Administration => ("route_administration", "administration, which no policy allows"),
-        RouteRefusal::State => ("route_state", "the server's memory of earlier queries, which no policy allows"),
-        RouteRefusal::Method => ("method_not_allowed", "this route has other methods"),
-        RouteRefusal::Path => ("path_not_normal", "the path has more than one spelling"),
-        RouteRefusal::Parameter => ("parameter_not_allowed", "a query parameter that the server's list does not have"),
-        RouteRefusal::Protocol => ("protocol_not_supported", "no decoder reads this protocol"),
-    };
-    Answer::Refused { code, why: why.to_owned() }
-}
-
-/// The word that clients are told.
-pub(super) const fn denial_code(code: DenialCode) -> &'static str {
-    match code {
-        DenialCode::PolicyDenied => "policy_denied",
-        DenialCode::NotCovered => "not_covered",
-        DenialCode::NoPolicy => "no_policy",
-        DenialCode::JudgingFailed => "judging_failed",
-        DenialCode::RedactionFailed => "redaction_failed",
     }
 }
 

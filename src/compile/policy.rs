@@ -28,8 +28,6 @@ pub(super) fn strict(
     selector::check(&spec.selector, &path.field("selector"), report);
     size(spec, &path, report);
     all_names(spec, &path, report);
-    let carry = spec.carry_for.as_ref();
-    let carry = carry.and_then(|t| span_of_time(t, &path.field("carryFor"), Duration::ZERO..=CARRY_MAX, report));
     let mut coverage = Vec::new();
     for (i, entry) in spec.coverage.iter().enumerate() {
         coverage.extend(cover(entry, &path.field("coverage").index(i), scope, report));
@@ -50,7 +48,7 @@ pub(super) fn strict(
             on_audit_unavailable: failure(spec.on_audit_unavailable),
         },
         retention: spec.audit.map(|audit| retention(audit.content)),
-        carry: carry.unwrap_or_default(),
+        carry: carry(spec, &path.field("carryFor"), report),
         routes: allowed_routes(&spec.allow_routes, &path.field("allowRoutes"), report),
         coverage,
         rules: strict_rules,
@@ -72,6 +70,15 @@ fn size(spec: &loose::ApprovalPolicySpec, path: &FieldPath, report: &mut Report<
     if spec.rules.is_empty() && spec.coverage.is_empty() && spec.allow_routes.is_empty() {
         report.warning(path, "the policy has no rules: queries pass unless another policy objects");
     }
+}
+
+fn carry(spec: &loose::ApprovalPolicySpec, path: &FieldPath, report: &mut Report<'_>) -> Duration {
+    let told = spec.carry_for.as_ref();
+    let carry = told.and_then(|t| span_of_time(t, path, Duration::ZERO..=CARRY_MAX, report)).unwrap_or_default();
+    if !carry.is_zero() {
+        report.warning(path, "has no effect yet: approved text is held again when it is asked again");
+    }
+    carry
 }
 
 /// Rules and coverage entries share one list of names, because records tell them apart by name.

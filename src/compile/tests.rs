@@ -38,7 +38,7 @@ fn strict(spec: &str) -> (rules::Policy, Trail) {
     let scope = Scope { namespace: Some("default"), chains: &compiled.chains };
     let strict = super::policy::strict(namespaced("p"), &policy.spec, &scope, &mut trail, &mut report);
     let found = report.finish();
-    assert!(found.is_empty(), "{found:?}");
+    assert!(found.iter().all(|one| one.severity == Severity::Warning), "{found:?}");
     (strict, trail)
 }
 

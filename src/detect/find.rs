@@ -44,7 +44,7 @@ fn find_one(text: &str, detector: &'static Detector) -> Vec<Hit> {
         regex.search_captures(&Input::new(text).span(at..text.len()), &mut captures);
         let Some(whole) = captures.get_match().map(|found| found.range()) else { break };
         let candidate = text.get(whole.clone()).unwrap_or_default();
-        if in_context(text, whole.clone(), detector) && detector.confirms(candidate) {
+        if in_context(text, whole.clone(), detector) && detector.confirms_at(text, whole.clone()) {
             at = whole.end;
             let range = captures.get_group_by_name("secret").map_or(whole, |span| span.start..span.end);
             hits.push(Hit { detector, range });

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how candidates are found. Guarantees: names are unique and never those of groups.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::{contact, identity, payment, secret, template};
@@ -60,6 +61,15 @@ impl Detector {
     #[must_use]
     pub fn confirms(&self, candidate: &str) -> bool {
         (self.check)(candidate)
+    }
+
+    /// Whether the candidate at `range` is a real one where it stands: a national number behind a `+` is part of a
+    /// telephone number.
+    #[must_use]
+    pub fn confirms_at(&self, text: &str, range: Range<usize>) -> bool {
+        let start = range.start;
+        text.get(range).is_some_and(|candidate| self.confirms(candidate))
+            && !(identity::is_dialled(text, start) && identity::holds(self))
     }
 }
 

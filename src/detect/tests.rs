@@ -121,6 +121,17 @@ fn numbers_without_a_shape_are_found_after_their_words() {
 }
 
 #[test]
+fn telephone_numbers_are_not_national_numbers() {
+    let forms = ["+1 415 555 ", "+1-415-555-", "+1415555", "(415) 555-", "415-555-", "415 555 ", "415555"];
+    let lines: Vec<String> =
+        (0..10_000).step_by(7).flat_map(|n| forms.map(|form| format!("call {form}{n:04}\n"))).collect();
+    let text = lines.concat();
+    let hits: Vec<_> =
+        find(&text, &named("national-ids").unwrap()).into_iter().map(|hit| (hit.detector, &text[hit.range])).collect();
+    assert!(hits.is_empty(), "{} hits: {:?}", hits.len(), &hits[..hits.len().min(10)]);
+}
+
+#[test]
 fn secrets_are_found_and_their_near_misses_are_not() {
     check(SECRETS, |name, template, accept| {
         let text = format!("see {} please", spell(template));

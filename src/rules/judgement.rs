@@ -177,6 +177,24 @@ pub enum DenialCode {
     RedactionFailed,
 }
 
+impl DenialCode {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::PolicyDenied, Self::NotCovered, Self::NoPolicy, Self::JudgingFailed, Self::RedactionFailed];
+
+    /// The word that clients, records and metrics know it by; never changed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PolicyDenied => "policy_denied",
+            Self::NotCovered => "not_covered",
+            Self::NoPolicy => "no_policy",
+            Self::JudgingFailed => "judging_failed",
+            Self::RedactionFailed => "redaction_failed",
+        }
+    }
+}
+
 /// A refusal.
 #[derive(Debug, Clone)]
 pub struct Denial {

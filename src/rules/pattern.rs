@@ -173,7 +173,7 @@ impl Pattern {
             let end = whole.end.saturating_add(detector.context_bytes).min(text.len());
             words.is_match(aho_corasick::Input::new(text).span(start..end))
         });
-        near && text.get(whole.clone()).is_some_and(|candidate| detector.confirms(candidate))
+        near && detector.confirms_at(text, whole.clone())
     }
 
     /// The name in place of a redacted match, without number.

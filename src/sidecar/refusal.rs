@@ -4,6 +4,7 @@
 //! `x-should-retry: false`, and that no answer shows a rule's pattern or a query's text. Knows nothing of how it came
 //! to the refusal.
 
+mod catalogue;
 mod shape;
 
 use std::time::Duration;
@@ -17,10 +18,11 @@ use super::framing::Violation;
 use super::offered::NotOffered;
 use crate::audit::Outcome;
 use crate::base::{HoldId, QueryId};
-use crate::rules::{Denial, DenialCode};
+use crate::rules::Denial;
 use crate::telemetry::Label;
 use crate::wire::{DecodeError, ErrorStyle, RouteRefusal};
 
+pub use catalogue::{ToldRefusal, refusals};
 pub(super) use shape::{Told, event};
 
 /// The header that names the query in every answer.
@@ -118,7 +120,7 @@ impl Refusal {
             Self::Framing(_) => "framing_broken",
             Self::Upgrade => "upgrade_not_supported",
             Self::Host => "host_required",
-            Self::Route(refusal) => route_code(*refusal),
+            Self::Route(refusal) => refusal.code(),
             Self::ContentType(_) => "content_type_not_supported",
             Self::Encoding(EncodingRefusal::Unknown) => "encoding_not_supported",
             Self::Encoding(EncodingRefusal::Broken) => "encoding_broken",
@@ -134,7 +136,7 @@ impl Refusal {
             Self::Unreadable(_) => "query_unreadable",
             Self::NotOffered(NotOffered::Model) => "model_not_offered",
             Self::NotOffered(NotOffered::Adapter) => "adapter_not_offered",
-            Self::Denied(denial) => denial_code(denial.code),
+            Self::Denied(denial) => denial.code.name(),
             Self::AuditUnavailable => "audit_unavailable",
             Self::ApprovalPending { .. } => "approval_pending",
             Self::ApprovalDenied(_) => "approval_denied",
@@ -192,7 +194,7 @@ impl Refusal {
             Self::Framing(violation) => format!("broken HTTP framing: {violation}"),
             Self::Upgrade => "upgrades (WebSocket, h2c) are not supported: their queries cannot be judged".to_owned(),
             Self::Host => "exactly one `Host` is required".to_owned(),
-            Self::Route(refusal) => route_message(*refusal).to_owned(),
+            Self::Route(refusal) => refusal.message().to_owned(),
             Self::ContentType(why) => (*why).to_owned(),
             Self::Encoding(why) => why.to_string(),
             Self::BodyTooLarge { bytes_max } => format!("the body is larger than {bytes_max} bytes"),
@@ -358,46 +360,12 @@ impl Refusal {
     }
 }
 
-const fn route_code(refusal: RouteRefusal) -> &'static str {
-    match refusal {
-        RouteRefusal::Unknown => "route_unknown",
-        RouteRefusal::Administration => "route_administration",
-        RouteRefusal::State => "route_state",
-        RouteRefusal::Method => "method_not_allowed",
-        RouteRefusal::Path => "path_not_normal",
-        RouteRefusal::Parameter => "parameter_not_allowed",
-        RouteRefusal::Protocol => "protocol_not_supported",
-    }
-}
-
 const fn route_status(refusal: RouteRefusal) -> StatusCode {
     match refusal {
         RouteRefusal::Unknown => StatusCode::NOT_FOUND,
         RouteRefusal::Administration | RouteRefusal::State | RouteRefusal::Protocol => StatusCode::FORBIDDEN,
         RouteRefusal::Method => StatusCode::METHOD_NOT_ALLOWED,
         RouteRefusal::Path | RouteRefusal::Parameter => StatusCode::BAD_REQUEST,
-    }
-}
-
-const fn route_message(refusal: RouteRefusal) -> &'static str {
-    match refusal {
-        RouteRefusal::Unknown => "this route is not one that can be judged, so it is refused",
-        RouteRefusal::Administration => "administration routes are refused unless a policy allows them",
-        RouteRefusal::State => "routes to what the server remembers are refused unless a policy allows them",
-        RouteRefusal::Method => "the route does not have this method",
-        RouteRefusal::Path => "the path is not in its normal form",
-        RouteRefusal::Parameter => "a query parameter is not one that is known for this route",
-        RouteRefusal::Protocol => "the protocol of this route (WebSocket, gRPC, multipart) cannot be judged",
-    }
-}
-
-const fn denial_code(code: DenialCode) -> &'static str {
-    match code {
-        DenialCode::PolicyDenied => "policy_denied",
-        DenialCode::NotCovered => "not_covered",
-        DenialCode::NoPolicy => "no_policy",
-        DenialCode::JudgingFailed => "judging_failed",
-        DenialCode::RedactionFailed => "redaction_failed",
     }
 }
 

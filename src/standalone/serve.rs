@@ -109,6 +109,9 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     };
     let gate = Gate::new(told.settings, ports)?;
     let listeners = gate.bind()?;
+    let queries = listeners.queries.local_addr().ok();
+    let metrics_at = listeners.health.as_ref().and_then(|health| health.local_addr().ok());
+    tracing::info!(?queries, metrics = ?metrics_at, "listening");
     let watching = tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
         changed(&change, &rulebook, &trail, &metrics);
     }));
@@ -168,7 +171,7 @@ fn changed(change: &Change, rulebook: &Rulebook, trail: &Trail, metrics: &Metric
 fn put_in_force(loaded: &Loaded, rulebook: &Rulebook, metrics: &Metrics) {
     let compilation = &loaded.compilation;
     for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", warning.trim_start_matches("warning: ").trim_end());
     }
     let revision = compilation.rule_set.revision();
     metrics.rule_set_loaded(revision, compilation.policies);

@@ -66,10 +66,6 @@ labels! {
         Rejected => "rejected",
     }
     Verdict { Allow => "allow", Alert => "alert", Redact => "redact", Hold => "hold", Deny => "deny" }
-    DenialCode {
-        PolicyDenied => "policy_denied", NotCovered => "not_covered", NoPolicy => "no_policy",
-        JudgingFailed => "judging_failed", RedactionFailed => "redaction_failed",
-    }
     Phase {
         Pending => "pending", Approved => "approved", Denied => "denied", Expired => "expired",
         Cancelled => "cancelled",
@@ -91,6 +87,12 @@ labels! {
         KservePredict => "kserve-predict", TritonGenerate => "triton-generate", VllmPooling => "vllm-pooling",
         VllmScore => "vllm-score", VllmRerank => "vllm-rerank", VllmTokenize => "vllm-tokenize",
         VllmGenerate => "vllm-generate", Invocations => "invocations",
+    }
+}
+
+impl Label for DenialCode {
+    fn label(self) -> &'static str {
+        self.name()
     }
 }
 

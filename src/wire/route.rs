@@ -108,6 +108,40 @@ pub enum RouteRefusal {
     Protocol,
 }
 
+impl RouteRefusal {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Unknown, Self::Administration, Self::State, Self::Method, Self::Path, Self::Parameter, Self::Protocol];
+
+    /// The word that clients, records and tests of policies know it by; never changed.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unknown => "route_unknown",
+            Self::Administration => "route_administration",
+            Self::State => "route_state",
+            Self::Method => "method_not_allowed",
+            Self::Path => "path_not_normal",
+            Self::Parameter => "parameter_not_allowed",
+            Self::Protocol => "protocol_not_supported",
+        }
+    }
+
+    /// What clients are told.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Unknown => "this route is not one that can be judged, so it is refused",
+            Self::Administration => "administration routes are refused unless a policy allows them",
+            Self::State => "routes to what the server remembers are refused unless a policy allows them",
+            Self::Method => "the route does not have this method",
+            Self::Path => "the path is not in its normal form",
+            Self::Parameter => "a query parameter is not one that is known for this route",
+            Self::Protocol => "the protocol of this route (WebSocket, gRPC, multipart) cannot be judged",
+        }
+    }
+}
+
 /// What `method` on `path` with the parameters `query` (without `?`; `None` when the target has none) means on `server`.
 #[must_use]
 pub fn route(server: Server, method: &str, path: &str, query: Option<&str>) -> Route {

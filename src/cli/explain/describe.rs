@@ -148,7 +148,7 @@ impl Described {
         let (code, message, chains) = match &judgement.ruling {
             Ruling::Clear(_) => (None, None, Vec::new()),
             Ruling::Hold(held) => (None, None, held.chains().iter().map(ToString::to_string).collect()),
-            Ruling::Deny(denial) => (Some(trial::denial_code(denial.code)), Some(denial.message.clone()), Vec::new()),
+            Ruling::Deny(denial) => (Some(denial.code.name()), Some(denial.message.clone()), Vec::new()),
         };
         let (policies, gaps) = explanation.map_or_else(Default::default, |(query, explanation)| {
             let policies = explanation.policies.iter().map(|p| policy(query, p, compilation)).collect();

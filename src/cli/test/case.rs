@@ -190,7 +190,7 @@ fn named(long: &str, short: &str, rule: Option<&str>) -> Named {
 
 fn denial(judgement: &Judgement) -> Option<&'static str> {
     match &judgement.ruling {
-        Ruling::Deny(denial) => Some(trial::denial_code(denial.code)),
+        Ruling::Deny(denial) => Some(denial.code.name()),
         Ruling::Clear(_) | Ruling::Hold(_) => None,
     }
 }
@@ -200,7 +200,7 @@ fn why(answer: &Answer) -> String {
         Answer::Refused { code, why } => format!(" ({code}: {why})"),
         Answer::Passed => " (the route carries no query)".to_owned(),
         Answer::Judged { judgement, .. } => match &judgement.ruling {
-            Ruling::Deny(denial) => format!(" ({}: {})", trial::denial_code(denial.code), denial.message),
+            Ruling::Deny(denial) => format!(" ({}: {})", denial.code.name(), denial.message),
             Ruling::Clear(_) | Ruling::Hold(_) => String::new(),
         },
     }

@@ -4,14 +4,14 @@
 
 use super::super::Detector;
 use super::super::check::{alnum, digits, luhn, mod11_10, monotonous, month_day, number, weighted};
-use super::{is_told, named};
+use super::{follows_its_word, is_told, named};
 
 /// The detectors of this theme.
 pub(in super::super) static TABLE: &[Detector] = &[
     Detector::new(
         "uk-nhs",
         "NHS_NUMBER",
-        "A patient number of the National Health Service (modulo 11).",
+        "A patient number of the National Health Service (modulo 11), after its name.",
         named!("nhs|patient|health", r"[0-9]{3}(?:[ \-][0-9]{3}[ \-]|[0-9]{3})[0-9]{4}"),
         uk_nhs,
     ),
@@ -78,9 +78,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
     Detector::new(
         "pt-nif",
         "NIF",
-        "A tax number of Portugal (modulo 11), after its name or in groups.",
+        "A tax number of Portugal (modulo 11), after its name.",
         named!("nif|contribuinte|fiscal", r"[1-35689][0-9]{2}(?: [0-9]{3} |[0-9]{3})[0-9]{3}"),
-        |candidate| is_told(candidate) && remainder_check(&digits(candidate), &[9, 8, 7, 6, 5, 4, 3, 2]),
+        |candidate| follows_its_word(candidate) && remainder_check(&digits(candidate), &[9, 8, 7, 6, 5, 4, 3, 2]),
     ),
     Detector::new(
         "pl-pesel",
@@ -167,7 +167,7 @@ fn uk_nhs(candidate: &str) -> bool {
     let digits = digits(candidate);
     let Some((check, body)) = digits.split_last() else { return false };
     let rest = (11 - weighted(body, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11) % 11;
-    is_told(candidate) && rest == u32::from(*check) && !monotonous(&digits)
+    follows_its_word(candidate) && rest == u32::from(*check) && !monotonous(&digits)
 }
 
 /// One digit of the first ten occurs twice or three times, and only one, the rest at most once.
