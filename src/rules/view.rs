@@ -96,10 +96,9 @@ impl View {
         folded(&self.text).map(|view| view.on(self))
     }
 
-    /// What encoded runs in this view say, mapped to the same original.
-    #[must_use]
-    pub fn decoded(&self, budget: &mut DecodeBudget) -> Vec<Self> {
-        decoded(&self.text, budget).into_iter().map(|view| view.on(self)).collect()
+    /// What encoded runs in this folding of `original` say that `original` does not say as plainly, mapped to it.
+    pub(super) fn decoded_anew(&self, original: &str, budget: &mut DecodeBudget) -> Vec<Self> {
+        decode::decoded_anew(self, original, budget).into_iter().map(|view| view.on(self)).collect()
     }
 
     /// This view, made from the text of `below`, as a view of the original of `below`.
