@@ -1,11 +1,13 @@
 //! What policies say of the gaps in a query's coverage: the most restrictive of all that say something, Deny where none
 //! does. Policies in Audit mode neither loosen nor tighten; what they would have said is recorded.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::set::RuleSet;
 use super::{CoverageRule, Disposition, Mode, PolicyRef};
-use crate::query::{GapKind, PartId, Query};
+use crate::base::limits::FINDINGS_MAX;
+use crate::query::{GapKind, PartId, Place, Query};
 
 /// One gap, with its place written out.
 #[derive(Debug)]
@@ -25,9 +27,32 @@ pub(super) struct Saying<'s> {
 
 /// All gaps: those the decoder named, and texts whose encoded runs were too many to look into.
 pub(super) fn gaps(query: &Query, beyond: &[PartId]) -> Vec<NamedGap> {
-    let named = query.gaps().iter().map(|gap| NamedGap { kind: gap.kind, place: query.place(gap.place) });
+    all(query, beyond).map(|gap| named(query, gap)).collect()
+}
+
+/// The gaps that a verdict and its findings depend on. Where no policy tells places apart, gaps of one kind are all
+/// judged alike, and more of them than findings are kept change nothing.
+pub(super) fn weighty_gaps(set: &RuleSet, query: &Query, beyond: &[PartId]) -> Vec<NamedGap> {
+    let rules = set.policies.iter().flat_map(|policy| &policy.coverage);
+    let by_place: BTreeSet<GapKind> =
+        rules.filter(|(_, rule)| !rule.places.is_empty()).flat_map(|(_, rule)| rule.kinds.iter().copied()).collect();
+    let mut seen: BTreeMap<GapKind, usize> = BTreeMap::new();
+    let weighty = all(query, beyond).filter(|(kind, _)| {
+        let seen = seen.entry(*kind).or_default();
+        *seen += 1;
+        *seen <= FINDINGS_MAX || by_place.contains(kind)
+    });
+    weighty.map(|gap| named(query, gap)).collect()
+}
+
+fn all(query: &Query, beyond: &[PartId]) -> impl Iterator<Item = (GapKind, Place)> {
     let parts = beyond.iter().filter_map(|id| query.part(*id));
-    named.chain(parts.map(|part| NamedGap { kind: GapKind::Limit, place: query.place(part.place) })).collect()
+    let of_decoder = query.gaps().iter().map(|gap| (gap.kind, gap.place));
+    of_decoder.chain(parts.map(|part| (GapKind::Limit, part.place)))
+}
+
+fn named(query: &Query, (kind, place): (GapKind, Place)) -> NamedGap {
+    NamedGap { kind, place: query.place(place) }
 }
 
 /// Everything that policies say of a gap, in canonical order.

@@ -27,13 +27,13 @@ pub(super) enum Answer {
 
 /// Why a condition answered yes.
 #[derive(Debug, Clone)]
-pub(super) struct Evidence {
+pub(super) struct Evidence<'a> {
     /// `keyword`, `regex`, a detector's name, `cel`, `size`...
     pub(super) matcher: Arc<str>,
     /// What was measured, where it was not a text.
     pub(super) measured: String,
     /// The text, if one.
-    pub(super) text: Option<(Unit, Pieces)>,
+    pub(super) text: Option<(Unit, &'a Pieces)>,
 }
 
 /// What the rates said of this query: counted once, however often it is judged.
@@ -78,7 +78,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Asks a condition; what speaks for a yes is added to `evidence`.
-    pub(super) fn ask(&mut self, node: &Node, roles: RoleSet, evidence: &mut Vec<Evidence>) -> Answer {
+    pub(super) fn ask(&mut self, node: &Node, roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
         match node {
             Node::Leaf(leaf) => self.leaf(leaf, roles, evidence),
             Node::Branch(join, children) => {
@@ -105,7 +105,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Every text is asked, so that all that is to be redacted is found; expressions only while nothing else says yes.
-    fn any(&mut self, children: &[Child], roles: RoleSet, evidence: &mut Vec<Evidence>) -> Answer {
+    fn any(&mut self, children: &[Child], roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
         let mut answer = Answer::No;
         for child in children {
             if answer == Answer::Yes && child.cost == Cost::Evaluate {
@@ -120,7 +120,7 @@ impl<'a> Sight<'a> {
         answer
     }
 
-    fn all(&mut self, children: &[Child], roles: RoleSet, evidence: &mut Vec<Evidence>) -> Answer {
+    fn all(&mut self, children: &[Child], roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
         let mut answer = Answer::Yes;
         for child in children {
             match (self.ask(&child.node, roles, evidence), &answer) {
@@ -132,14 +132,17 @@ impl<'a> Sight<'a> {
         answer
     }
 
-    pub(super) fn leaf(&mut self, leaf: &Leaf, roles: RoleSet, evidence: &mut Vec<Evidence>) -> Answer {
+    pub(super) fn leaf(&mut self, leaf: &Leaf, roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
         let before = evidence.len();
         match leaf {
-            Leaf::Text(unit, matcher) => evidence.extend(self.scan.found(*unit, roles).map(|found| Evidence {
-                matcher: Arc::clone(matcher),
-                measured: String::new(),
-                text: Some((*unit, found.at.clone())),
-            })),
+            Leaf::Text(unit, matcher) => {
+                let scan = self.scan;
+                evidence.extend(scan.found(*unit, roles).map(|found| Evidence {
+                    matcher: Arc::clone(matcher),
+                    measured: String::new(),
+                    text: Some((*unit, &found.at)),
+                }));
+            }
             Leaf::Cel(expression) => match expression.evaluate(&mut self.variables) {
                 Ok(true) => evidence.push(Evidence::measured("cel", "the expression is true".to_owned())),
                 Ok(false) => {}
@@ -173,7 +176,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Names are compared in the one form that the server gives them, so that no second spelling slips past a rule.
-    fn model(&self, models: &[Glob]) -> Option<Evidence> {
+    fn model(&self, models: &[Glob]) -> Option<Evidence<'a>> {
         let server = self.context.server;
         let named = self.query.model.as_deref().or_else(|| wire::path_model(server, self.context.path))?;
         let name = in_one_form(server, named);
@@ -186,7 +189,7 @@ impl<'a> Sight<'a> {
         models.iter().any(matches).then(|| Evidence::measured("model", named.to_owned()))
     }
 
-    fn rate(&mut self, leaf: &RateLeaf) -> Option<Evidence> {
+    fn rate(&mut self, leaf: &RateLeaf) -> Option<Evidence<'a>> {
         let RateLeaf { key, rate, index } = leaf;
         let known = self.counted.0.get(*index).copied().flatten();
         let reading = known.unwrap_or_else(|| {
@@ -213,7 +216,7 @@ fn in_one_form(server: Server, name: &str) -> Cow<'_, str> {
     wire::canonical_model(server, name).map_or(Cow::Borrowed(name), |name| Cow::Owned(name.model))
 }
 
-impl Evidence {
+impl Evidence<'_> {
     fn measured(matcher: &str, measured: String) -> Self {
         Self { matcher: matcher.into(), measured, text: None }
     }

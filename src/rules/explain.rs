@@ -154,7 +154,7 @@ impl Asking<'_, '_> {
         }
     }
 
-    fn shown(&self, evidence: &[Evidence]) -> String {
+    fn shown(&self, evidence: &[Evidence<'_>]) -> String {
         let Some(first) = evidence.first() else { return "it does".to_owned() };
         let part = first.text.as_ref().and_then(|(_, at)| at.first()).and_then(|(id, _)| self.sight.query.part(*id));
         let place = part.map_or_else(|| first.measured.clone(), |part| self.sight.query.place(part.place));

@@ -91,7 +91,7 @@ impl<'q> Layers<'q> {
         let folded = view::folded(text);
         let mut views = view::decoded(text, budget);
         if let Some(folded) = &folded {
-            views.extend(folded.decoded(budget));
+            views.extend(folded.decoded_anew(text, budget));
         }
         for view in &views {
             if let Some(folded) = view.folded() {

@@ -3,12 +3,13 @@
 //! Guarantees: every rule and every gap is weighed; errors count as their rule's `onError`; policies in Audit mode are
 //! weighed apart. Knows nothing of bytes, postures and clearances.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::coverage::{NamedGap, gaps, refusal, sayings};
+use super::coverage::{NamedGap, refusal, sayings, weighty_gaps};
 use super::evaluate::{Answer, Counted, Evidence, Sight};
+use super::layer::Pieces;
 use super::redaction::Redaction;
 use super::scan::scan;
 use super::set::{Compiled, CompiledRule, RuleSet};
@@ -38,7 +39,7 @@ pub(super) struct Opinion {
 pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, counted: &mut Counted) -> Opinion {
     let scan = scan(&set.lexicon, query);
     let mut weighing = Weighing::new(set, query);
-    for gap in gaps(query, &scan.beyond) {
+    for gap in weighty_gaps(set, query, &scan.beyond) {
         weighing.gap(&gap);
     }
     let mut sight = Sight::new(set, query, context, &scan, counted);
@@ -75,6 +76,8 @@ struct Weighing<'a> {
     alerts: Vec<(Option<String>, usize)>,
     /// The first finding of each rule: kept before any other.
     first: BTreeSet<usize>,
+    /// How many findings of rules there are of each verdict.
+    found: BTreeMap<Verdict, usize>,
 }
 
 impl<'a> Weighing<'a> {
@@ -90,7 +93,7 @@ impl<'a> Weighing<'a> {
             redacts_nothing: false,
             failed_open: false,
         };
-        Self { set, query, opinion, alerts: Vec::new(), first: BTreeSet::new() }
+        Self { set, query, opinion, alerts: Vec::new(), first: BTreeSet::new(), found: BTreeMap::new() }
     }
 
     fn weigh(&mut self, verdict: Verdict, mode: Mode) {
@@ -113,14 +116,14 @@ impl<'a> Weighing<'a> {
         }
     }
 
-    fn matched(&mut self, policy: &Compiled, rule: &CompiledRule, evidence: &[Evidence]) {
+    fn matched(&mut self, policy: &Compiled, rule: &CompiledRule, evidence: &[Evidence<'_>]) {
         let verdict = verdict_of(&rule.action);
         self.weigh(verdict, policy.mode);
         let first = self.opinion.findings.len();
         self.first.insert(first);
-        for one in evidence.iter().take(FINDINGS_MAX) {
-            self.opinion.findings.push(finding(self.query, policy, rule, one));
-        }
+        let found = evidence.iter().take(self.room(verdict).max(1));
+        self.opinion.findings.extend(found.map(|one| finding(self.query, policy, rule, one)));
+        *self.found.entry(verdict).or_default() += self.opinion.findings.len() - first;
         if policy.mode == Mode::Audit {
             return;
         }
@@ -140,12 +143,18 @@ impl<'a> Weighing<'a> {
         }
     }
 
-    fn redact(&mut self, evidence: &[Evidence]) {
+    /// How many more findings of a verdict could be kept in the end: those before them of the same or a more restrictive
+    /// verdict go first. A rule's first finding is kept whatever this says.
+    fn room(&self, verdict: Verdict) -> usize {
+        FINDINGS_MAX.saturating_sub(self.found.range(verdict..).map(|(_, count)| count).sum())
+    }
+
+    fn redact(&mut self, evidence: &[Evidence<'_>]) {
         let texts = evidence.iter().filter_map(|one| one.text.as_ref());
         let before = self.opinion.redactions.len();
         self.opinion
             .redactions
-            .extend(texts.map(|(unit, at)| Redaction { at: at.clone(), name: self.set.lexicon.mark(*unit) }));
+            .extend(texts.map(|(unit, at)| Redaction { at: Pieces::clone(at), name: self.set.lexicon.mark(*unit) }));
         self.opinion.redacts_nothing |= self.opinion.redactions.len() == before;
     }
 
@@ -242,8 +251,8 @@ fn denial(code: DenialCode, message: String, policy: &Compiled, rule: &CompiledR
 }
 
 /// A finding as people and records see it.
-pub(super) fn finding(query: &Query, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence) -> Finding {
-    let at = evidence.text.as_ref().map_or_else(Vec::new, |(_, at)| at.clone());
+pub(super) fn finding(query: &Query, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence<'_>) -> Finding {
+    let at = evidence.text.map_or_else(Pieces::new, |(_, at)| at.clone());
     let place = |piece: &(PartId, Range<usize>)| query.part(piece.0).map(|part| query.place_of(part));
     let place = match at.as_slice() {
         [] => evidence.measured.clone(),

@@ -12,11 +12,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use aho_corasick::AhoCorasick;
 use regex_automata::Input;
-use regex_automata::meta::Regex;
+use regex_automata::meta::{Cache, Regex};
 use regex_automata::util::captures::Captures;
 use regex_syntax::ast::{self, AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetItem};
 use regex_syntax::hir::{Hir, Look};
 
+use super::TextMatch;
 use super::atoms::{Need, need};
 use super::limits::{
     DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, SEAM_BYTES_MAX,
@@ -27,6 +28,13 @@ use crate::detect::Detector;
 /// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
 /// pattern's reach, so without an end many small parts would cost a multiple of their size.
 const RESTARTS_MAX: usize = 1_000;
+/// Most bytes of states kept from one search to the next: half of what the engine has room for, so that every search can
+/// meet as many new ones.
+const STATES_KEPT_BYTES_MAX: usize = DFA_CACHE_BYTES_MAX / 2;
+/// Most threads that compile patterns: a gate shares its machine with a model.
+const THREADS_MAX: usize = 4;
+/// Fewest patterns worth a thread.
+const AHEAD_MIN: usize = 16;
 /// A failed candidate of at most this length is looked into again for another that starts later.
 const RETRY_BYTES_MAX: usize = 64;
 
@@ -46,10 +54,19 @@ enum Trust {
     Ours,
 }
 
+/// What an engine remembers of the texts before.
+#[derive(Debug)]
+struct Scratch {
+    cache: Cache,
+    /// What it took before the first text.
+    fresh_bytes: usize,
+}
+
 /// A pattern ready to run.
 #[derive(Debug)]
 pub(super) struct Pattern {
     regex: Regex,
+    scratch: Mutex<Option<Scratch>>,
     /// The group whose text is the finding, when the pattern names one `secret`.
     secret: Option<usize>,
     /// Bytes a match, with the words it needs round it, may span; `None` without bound.
@@ -117,6 +134,7 @@ impl Pattern {
             anchored: [Look::Start, Look::End].iter().any(|look| looks.contains(*look)),
             detector: None,
             context: None,
+            scratch: Mutex::default(),
             regex,
         })
     }
@@ -132,9 +150,10 @@ impl Pattern {
         let mut at = window.start;
         let mut restarts = 0;
         let mut captures = self.secret.map(|_| self.regex.create_captures());
+        let mut scratch = self.scratch();
         while at < window.end {
             let input = Input::new(text).span(at..window.end);
-            let Some((whole, finding)) = self.next(&input, captures.as_mut()) else { return };
+            let Some((whole, finding)) = self.next(&mut scratch.cache, &input, captures.as_mut()) else { break };
             let confirmed = self.confirms(text, &whole);
             if confirmed {
                 found(finding);
@@ -153,14 +172,37 @@ impl Pattern {
                 at = whole.end;
             }
         }
+        self.keep(scratch);
     }
 
-    fn next(&self, input: &Input<'_>, captures: Option<&mut Captures>) -> Option<(Range<usize>, Range<usize>)> {
+    /// The states met so far, for this search alone.
+    fn scratch(&self) -> Scratch {
+        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.unwrap_or_else(|| {
+            let cache = self.regex.create_cache();
+            Scratch { fresh_bytes: cache.memory_usage(), cache }
+        })
+    }
+
+    /// Keeps the states for the next search, unless there are so many that the engine would soon run out of room for more:
+    /// it then falls back to reading without them, a hundred times slower, for texts to come as well.
+    fn keep(&self, scratch: Scratch) {
+        if scratch.cache.memory_usage() <= scratch.fresh_bytes + STATES_KEPT_BYTES_MAX {
+            *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch);
+        }
+    }
+
+    fn next(
+        &self,
+        cache: &mut Cache,
+        input: &Input<'_>,
+        captures: Option<&mut Captures>,
+    ) -> Option<(Range<usize>, Range<usize>)> {
         let (Some(captures), Some(secret)) = (captures, self.secret) else {
-            let whole = self.regex.search(input)?.range();
+            let whole = self.regex.search_with(cache, input)?.range();
             return Some((whole.clone(), whole));
         };
-        self.regex.search_captures(input, captures);
+        self.regex.search_captures_with(cache, input, captures);
         let whole = captures.get_match()?.range();
         let finding = captures.get_group(secret).map_or(whole.clone(), |span| span.range());
         Some((whole, finding))
@@ -318,6 +360,32 @@ pub(super) fn of_regex(source: &str) -> Result<Shared, String> {
 /// A detector, compiled once while any rule set holds it.
 pub(super) fn of_detector(detector: &'static Detector) -> Result<Shared, String> {
     shared(format!("detector {}", detector.name), || Pattern::of_detector(detector))
+}
+
+/// Compiles the patterns that these conditions ask for and no rule set holds yet, on all processors; most of the time of
+/// loading goes here. Keep what is returned until the rule set holds them. What is wrong with one is found again, and told,
+/// by whoever asks for it.
+pub(super) fn ahead<'m>(wanted: impl Iterator<Item = &'m TextMatch>) -> Vec<Shared> {
+    let wanted: Vec<&TextMatch> =
+        wanted.filter(|text| !matches!(text, TextMatch::Keywords { .. })).take(PATTERNS_MAX).collect();
+    let compile = |wanted: &[&TextMatch]| -> Vec<Shared> {
+        let one = |text: &&TextMatch| match text {
+            TextMatch::Keywords { .. } => None,
+            TextMatch::Regex(source) => of_regex(source).ok(),
+            TextMatch::Detector(detector) => of_detector(detector).ok(),
+        };
+        wanted.iter().filter_map(one).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    let share = wanted.len().div_ceil(threads).max(AHEAD_MIN);
+    std::thread::scope(|scope| {
+        let mut shares = wanted.chunks(share);
+        let here = shares.next().unwrap_or_default();
+        let there: Vec<_> = shares.map(|share| scope.spawn(move || compile(share))).collect();
+        let mut compiled = compile(here);
+        compiled.extend(there.into_iter().filter_map(|thread| thread.join().ok()).flatten());
+        compiled
+    })
 }
 
 fn shared(key: String, compile: impl FnOnce() -> Result<Pattern, String>) -> Result<Shared, String> {

@@ -2,6 +2,9 @@
 //!
 //! Guarantees: no clock and no chance; the same pattern is always judged the same. Knows nothing of rules and queries.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::alphabet::Unit;
@@ -46,7 +49,7 @@ fn grows(hir: &Hir) -> Result<(), String> {
         while at < text.len() {
             // The first half by itself, then the second.
             let end = if at < text.len() / 2 { text.len() / 2 } else { text.len() };
-            let input = Input::new(&text).range(at..end).anchored(Anchored::No);
+            let input = Input::new(&*text).range(at..end).anchored(Anchored::No);
             match dfa.try_search_fwd(&mut cache, &input) {
                 Ok(Some(found)) => at = found.offset().max(at + 1),
                 Ok(None) => at = input.end(),
@@ -65,7 +68,33 @@ fn grows(hir: &Hir) -> Result<(), String> {
 }
 
 /// Texts of many scripts, of digits, and of the very bytes that the pattern tells apart, in an order without pattern.
-fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
+fn probe_texts(dfa: &DFA) -> impl Iterator<Item = Cow<'static, [u8]>> {
+    let classes = dfa.byte_classes();
+    let own: Vec<u8> = classes.representatives(..).filter_map(Unit::as_u8).filter(u8::is_ascii).collect();
+    // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
+    let narrow: Vec<u8> = own.iter().copied().filter(u8::is_ascii_graphic).take(NARROW_SIGNS).collect();
+    let pairs: Vec<Vec<u8>> = narrow.windows(2).map(<[u8]>::to_vec).collect();
+    let own_texts = std::iter::once(own).chain(pairs).zip(SHARED.draws.chunks(PROBE_BYTES));
+    let own_texts = own_texts.map(|(signs, draws)| Cow::Owned(spelled(draws, &signs)));
+    [Cow::Borrowed(SHARED.mixed.as_slice()), Cow::Borrowed(SHARED.digits.as_slice())].into_iter().chain(own_texts)
+}
+
+fn spelled(draws: &[u32], signs: &[u8]) -> Vec<u8> {
+    let count = u32::try_from(signs.len()).unwrap_or(1).max(1);
+    // A pattern without signs of its own has a text of none.
+    let draws = if signs.is_empty() { &[] } else { draws };
+    draws.iter().map(|draw| signs.get((draw % count) as usize).copied().unwrap_or_default()).collect()
+}
+
+/// What the probes of all patterns have in common, made once: making it costs more than reading it.
+struct Common {
+    mixed: Vec<u8>,
+    digits: Vec<u8>,
+    /// For the texts of a pattern's own signs, one after another.
+    draws: Vec<u32>,
+}
+
+static SHARED: LazyLock<Common> = LazyLock::new(|| {
     let mut random = Scramble(0x9e37_79b9_7f4a_7c15);
     let mut mixed = String::new();
     while mixed.len() < PROBE_BYTES {
@@ -77,30 +106,23 @@ fn probe_texts(dfa: &DFA) -> Vec<Vec<u8>> {
         };
         mixed.push(c);
     }
-    let digits = (0..PROBE_BYTES).map(|_| b"0123456789 -."[random.below(13) as usize]).collect();
-    let classes = dfa.byte_classes();
-    let own: Vec<u8> = classes.representatives(..).filter_map(Unit::as_u8).collect();
-    let ascii: Vec<u8> = own.iter().copied().filter(u8::is_ascii).collect();
-    let own_text = |random: &mut Scramble, from: &[u8]| -> Vec<u8> {
-        (0..PROBE_BYTES)
-            .filter_map(|_| from.get(random.below(u32::try_from(from.len()).unwrap_or(1)) as usize).copied())
-            .collect()
-    };
-    let mut texts = vec![mixed.into_bytes(), digits, own_text(&mut random, &ascii)];
-    // Two signs at a time keep a pattern such as `(a|b)*a(a|b){20}` inside itself.
-    let narrow: Vec<u8> = ascii.iter().copied().filter(u8::is_ascii_graphic).take(NARROW_SIGNS).collect();
-    texts.extend(narrow.windows(2).map(|pair| own_text(&mut random, pair)));
-    texts
-}
+    let digits: Vec<u32> = (0..PROBE_BYTES).map(|_| random.draw()).collect();
+    let draws = (0..PROBE_BYTES * NARROW_SIGNS).map(|_| random.draw()).collect();
+    Common { mixed: mixed.into_bytes(), digits: spelled(&digits, b"0123456789 -."), draws }
+});
 
 /// A fixed sequence without pattern (xorshift), so that the same rule set is always judged the same.
 struct Scramble(u64);
 
 impl Scramble {
-    fn below(&mut self, bound: u32) -> u32 {
+    fn draw(&mut self) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        u32::try_from(self.0 >> 33).unwrap_or(0) % bound.max(1)
+        u32::try_from(self.0 >> 33).unwrap_or(0)
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        self.draw() % bound.max(1)
     }
 }

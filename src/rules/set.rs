@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use super::cel::Patterns;
 use super::lexicon::{Gathering, Lexicon, Unit};
-use super::limits::{POLICIES_MAX, RULES_MAX};
+use super::limits::{NODES_MAX, POLICIES_MAX, RULES_MAX};
 use super::node::{Compiler, Node, Wrong};
+use super::pattern;
 use super::revision::{rate_key, revision};
 use super::{
-    Action, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Mode, OnError, Policy, PolicyRef, Retention, Rule,
+    Action, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, OnError, Policy, PolicyRef,
+    Retention, Rule, TextMatch,
 };
 use crate::base::Digest;
 use crate::query::RoleSet;
@@ -80,11 +82,13 @@ impl RuleSet {
         }
         let revision = revision(&policies);
         let retention = policies.iter().filter_map(|policy| policy.retention).min().unwrap_or(Retention::Digest);
+        let ahead = pattern::ahead(policies.iter().flat_map(|p| &p.rules).flat_map(|rule| texts(&rule.matcher)));
         let mut builder = Builder::default();
         let compiled: Vec<_> = policies.into_iter().map(|policy| builder.policy(policy, &mut failures)).collect();
         if !failures.is_empty() {
             return Err(failures);
         }
+        drop(ahead);
         let Builder { gathering, patterns, rates, origins } = builder;
         let lexicon = gathering.finish().map_err(|costly| vec![blame(costly.unit, costly.why, origins)])?;
         Ok(Self { revision, policies: compiled, lexicon, patterns, rates, retention })
@@ -144,6 +148,21 @@ impl RuleSet {
     fn enforced(&self) -> impl Iterator<Item = &Compiled> {
         self.policies.iter().filter(|policy| policy.mode == Mode::Enforce)
     }
+}
+
+/// Every condition on texts, down to the depth that a rule may have.
+fn texts(matcher: &Matcher) -> Vec<&TextMatch> {
+    let mut found = Vec::new();
+    let mut open = vec![matcher];
+    for _ in 0..NODES_MAX {
+        match open.pop() {
+            Some(Matcher::Any(children) | Matcher::All(children) | Matcher::None(children)) => open.extend(children),
+            Some(Matcher::Text(text)) => found.push(text),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    found
 }
 
 /// Limits of number, and names that are not unique.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::query::{Builder, GapKind, Operation, Origin, PartKind, Place, Query, Role, RoleSet, Span};
-use crate::wire::{Format, Server};
+use crate::wire::{self, Format, Server};
 
 /// A chat query of these messages, put together by hand: the body holds the texts one after another.
 fn chat(messages: &[(Role, &str)]) -> Query {

@@ -106,6 +106,11 @@ impl View {
         decoded(&self.text, budget).into_iter().map(|view| view.on(self)).collect()
     }
 
+    /// What encoded runs in this folding of `original` say that `original` does not say as plainly, mapped to it.
+    pub(super) fn decoded_anew(&self, original: &str, budget: &mut DecodeBudget) -> Vec<Self> {
+        decode::decoded_anew(self, original, budget).into_iter().map(|view| view.on(self)).collect()
+    }
+
     /// This view, made from the text of `below`, as a view of the original of `below`.
     fn on(mut self, below: &Self) -> Self {
         self.maps.extend(below.maps.iter().cloned());

@@ -198,3 +198,28 @@ fn findings_are_bounded_and_the_verdict_counts_all() {
     assert_eq!(judgement.verdict, Verdict::Deny);
     assert_eq!(judgement.findings[judgement.alerts[0].1].verdict, Verdict::Alert);
 }
+
+#[test]
+fn many_gaps_are_bounded_and_the_last_kind_counts_too() {
+    let mut body = String::from(r#"{"messages":[{"role":"user","content":"x"}]"#);
+    for n in 0..1_000 {
+        body.push_str(&format!(",\"unknown{n}\":1"));
+    }
+    body.push_str(r#","prompt_token_ids":[1]}"#);
+    let gaps = |kinds: &[GapKind], action| CoverageRule {
+        name: "gaps".to_owned(),
+        kinds: kinds.to_vec(),
+        places: Vec::new(),
+        action,
+    };
+    let lenient = gaps(&[GapKind::UnknownField], Disposition::Allow);
+    for (said, verdict) in [(Disposition::Allow, Verdict::Allow), (Disposition::Deny, Verdict::Deny)] {
+        let coverage = vec![lenient.clone(), gaps(&[GapKind::TokenIds], said)];
+        let set = RuleSet::build(vec![Policy { coverage, ..policy("p", vec![]) }]).unwrap();
+        let judgement =
+            World::default().judge(&set, wire::decode(Format::OpenaiChat, Bytes::from(body.clone())).unwrap());
+        assert_eq!(judgement.verdict, verdict);
+        assert_eq!(judgement.findings.len(), crate::base::limits::FINDINGS_MAX);
+        assert_eq!(judgement.findings[0].verdict, verdict);
+    }
+}

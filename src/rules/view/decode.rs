@@ -66,26 +66,49 @@ fn take(left: &mut usize, cost: usize, exceeded: &mut bool) -> bool {
 /// What the encoded runs of a text say, and what encoded runs in those say.
 #[must_use]
 pub fn decoded(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
-    let mut views = once(text, budget);
+    twice(once(text, None, budget), budget)
+}
+
+/// What the encoded runs of a folding say, without those that stand in the original letter for letter: they are looked
+/// into there.
+pub(super) fn decoded_anew(folding: &View, original: &str, budget: &mut DecodeBudget) -> Vec<View> {
+    twice(once(&folding.text, Some(&Before { original, folding }), budget), budget)
+}
+
+fn twice(mut views: Vec<View>, budget: &mut DecodeBudget) -> Vec<View> {
     let mut layer = 0..views.len();
     for _ in 1..DEPTH_MAX {
         for index in layer.clone() {
             let Some(outer) = views.get(index).cloned() else { break };
-            views.extend(once(&outer.text, budget).into_iter().map(|inner| inner.on(&outer)));
+            views.extend(once(&outer.text, None, budget).into_iter().map(|inner| inner.on(&outer)));
         }
         layer = layer.end..views.len();
     }
     views
 }
 
-fn once(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
-    let mut found = Found { text, views: Vec::new(), budget };
+fn once(text: &str, before: Option<&Before<'_>>, budget: &mut DecodeBudget) -> Vec<View> {
+    let mut found = Found { text, before, views: Vec::new(), budget };
     found.runs();
     found.hidden();
     found.hex_pairs();
-    escape::views(text, found.budget, &mut found.views);
+    escape::views(text, before, found.budget, &mut found.views);
     spell::views(text, found.budget, &mut found.views);
     found.views
+}
+
+/// The text that a folding was made from, which has been looked into.
+pub(super) struct Before<'a> {
+    original: &'a str,
+    folding: &'a View,
+}
+
+impl Before<'_> {
+    /// Whether a stretch of the folding was taken over as it stood.
+    pub(super) fn holds(&self, stretch: &Range<usize>) -> bool {
+        let Some(text) = self.folding.text.get(stretch.clone()) else { return false };
+        self.original.get(self.folding.original(stretch.clone())) == Some(text)
+    }
 }
 
 /// The digits of a run: where each stands, and its value. Line breaks are left out.
@@ -93,6 +116,7 @@ type Digits = Vec<(u32, u8)>;
 
 struct Found<'a, 'b> {
     text: &'a str,
+    before: Option<&'a Before<'a>>,
     views: Vec<View>,
     budget: &'b mut DecodeBudget,
 }
@@ -105,6 +129,9 @@ impl Found<'_, '_> {
         while let Some(run) = next_run(bytes, at) {
             let run = with_wrapped_lines(bytes, run);
             at = run.end;
+            if self.before.is_some_and(|before| before.holds(&run)) {
+                continue;
+            }
             if !self.budget.take_bytes(run.len()) {
                 return;
             }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::decode::DecodeBudget;
+use super::decode::{Before, DecodeBudget};
 use super::map::Map;
 use super::{View, ViewKind};
 
@@ -21,7 +21,7 @@ struct Escape {
 }
 
 /// Adds the views of all kinds of escapes.
-pub(super) fn views(text: &str, budget: &mut DecodeBudget, views: &mut Vec<View>) {
+pub(super) fn views(text: &str, before: Option<&Before<'_>>, budget: &mut DecodeBudget, views: &mut Vec<View>) {
     let kinds: [(ViewKind, u8, Reader); 3] =
         [(ViewKind::Url, b'%', percent), (ViewKind::Html, b'&', reference), (ViewKind::Escape, b'\\', backslash)];
     for (kind, sign, read) in kinds {
@@ -34,22 +34,30 @@ pub(super) fn views(text: &str, budget: &mut DecodeBudget, views: &mut Vec<View>
             };
             from = escape.place.end;
             if near.last().is_some_and(|last| at - last.place.end > NEAR_BYTES) {
-                view(kind, text, &near, budget, views);
+                view((kind, text, before), &near, budget, views);
                 near.clear();
             }
             near.push(escape);
         }
-        view(kind, text, &near, budget, views);
+        view((kind, text, before), &near, budget, views);
     }
 }
 
 type Reader = fn(&str, usize) -> Option<Escape>;
 
 /// The view of one neighbourhood of escapes.
-fn view(kind: ViewKind, text: &str, near: &[Escape], budget: &mut DecodeBudget, views: &mut Vec<View>) {
+fn view(
+    (kind, text, before): (ViewKind, &str, Option<&Before<'_>>),
+    near: &[Escape],
+    budget: &mut DecodeBudget,
+    views: &mut Vec<View>,
+) {
     let (Some(first), Some(last)) = (near.first(), near.last()) else { return };
     let start = text.floor_char_boundary(first.place.start.saturating_sub(NEAR_BYTES));
     let end = text.ceil_char_boundary(last.place.end.saturating_add(NEAR_BYTES).min(text.len()));
+    if before.is_some_and(|before| before.holds(&(start..end))) {
+        return;
+    }
     // Counted by bytes only: a page of markup has an escape every few lines, and one is enough to hide a word.
     if !budget.take_bytes(end - start) {
         return;
