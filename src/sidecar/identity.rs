@@ -120,6 +120,7 @@ fn by_credential(
         if let Some(jwt) = settings.jwt.as_ref().filter(|_| jwt::looks_like_one(&token)) {
             let identity = jwt.verify(&token, now)?;
             headers.remove(AUTHORIZATION);
+            settings.api_keys.as_ref().map_or(Ok(()), |keys| only_one(keys, headers))?;
             return Ok(Some(identity));
         }
         if let Some(keys) = &settings.api_keys {

@@ -16,6 +16,10 @@ fn keywords_match_whole_words_whatever_their_case_width_and_spacing() {
         ("top secret", "top\u{a0}secret", YES),
         ("top  secret", "this is top secret", YES),
         ("top secret", "topsecret", NO),
+        ("top secret", "see top-secret.", YES),
+        ("top secret", "/top/secret", YES),
+        ("very top secret", "very_top_secret.md", YES),
+        ("very top secret", "very-top_secret", NO),
         ("机密", "这是机密文件", YES),
         ("C++", "I write c++ code", YES),
         ("secret", "c2VjcmV0IGlzIG91dCBub3cgZXZlcnlvbmU=", YES),
@@ -29,6 +33,15 @@ fn keywords_may_be_part_of_a_word_when_asked() {
     let inside = || Matcher::Text(TextMatch::Keywords { any: vec!["cret".to_owned()], whole_words: false });
     check(inside(), "secrets", YES);
     check(inside(), "sec rets", NO);
+}
+
+#[test]
+fn a_finding_in_a_key_names_the_object_and_not_the_key() {
+    let body = bytes::Bytes::from_static(br#"{"messages":[],"metadata":{"the secret":"x","b":"secret"}}"#);
+    let query = crate::wire::decode(crate::wire::Format::OpenaiChat, body).unwrap();
+    let judgement = World::default().judge(&set(vec![when(words(&["secret"]), deny())]), query);
+    let places: Vec<_> = judgement.findings.iter().map(|finding| finding.place.as_str()).collect();
+    assert_eq!(places, ["metadata (key)", "metadata.b"]);
 }
 
 #[test]

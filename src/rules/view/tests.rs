@@ -68,7 +68,8 @@ fn decoding_sees_through_each_trick() {
 fn one_escape_is_enough() {
     check_decode("i&#103;nore", ViewKind::Html, "ignore", "i&#103;nore");
     check_decode("ada%40example.com", ViewKind::Url, "ada@example.com", "ada%40example.com");
-    let page = "<p>tea &amp; toast, and many more words before the next one of them comes along, a line or two on</p>\n";
+    let page =
+        "<p>tea &amp; toast, and many more words before the next one of them comes along, a line or two on</p>\n";
     let mut budget = DecodeBudget::default();
     let _ = decoded(&page.repeat(2_000), &mut budget);
     assert!(!budget.exceeded, "a long page of markup is no flood");

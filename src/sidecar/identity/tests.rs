@@ -142,6 +142,15 @@ fn api_key_is_found_in_each_header_and_an_unknown_one_refused() {
 }
 
 #[test]
+fn second_key_of_ours_is_refused_and_never_forwarded() {
+    for (first, second) in [("x-api-key", "api-key"), ("authorization", "x-api-key"), ("authorization", "api-key")] {
+        let bearer = if first == "authorization" { "Bearer sk-1" } else { "sk-1" };
+        check(&settings(), &[(first, bearer), (second, "sk-1")], Err("credential_invalid"));
+        check(&settings(), &[(first, bearer), (second, "of-the-upstream")], Ok((Some("carol"), Proof::ApiKey)));
+    }
+}
+
+#[test]
 fn credential_that_is_the_upstreams_own_business_is_left_alone() {
     let nothing = IdentitySettings::default();
     let jwt_only = IdentitySettings { api_keys: None, ..settings() };
