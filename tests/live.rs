@@ -3,8 +3,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
 
+#[path = "live/accept.rs"]
+mod accept;
 #[path = "live/bypass.rs"]
 mod bypass;
+#[path = "live/engines.rs"]
+mod engines;
+#[path = "support/loose.rs"]
+mod loose;
+#[path = "support/naive.rs"]
+mod naive;
 #[path = "live/standalone.rs"]
 mod standalone;
 #[path = "live/support.rs"]

@@ -13,7 +13,7 @@ pub(super) static TABLE: &[Detector] = &[
         "email",
         "EMAIL",
         "An e-mail address.",
-        r"(?-u:\b)[A-Za-z0-9_][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}\.[A-Za-z]{2,24}(?-u:\b)",
+        r"(?-u:\b)[A-Za-z0-9_][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}\.[A-Za-z]{2,24}(?:(?-u:\b)|_)",
         email,
     )
     .with(&["@"]),

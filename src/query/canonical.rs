@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::path::Paths;
-use super::{Gap, Operation, Origin, Part, PartId, Piece, Place};
+use super::{Gap, Operation, Origin, Part, PartId, PartKind, Piece, Place};
 
 /// The canonical query.
 #[derive(Clone)]
@@ -75,6 +75,16 @@ impl Query {
     #[must_use]
     pub fn place(&self, place: Place) -> String {
         self.paths.show(place, |piece| self.kept(piece))
+    }
+
+    /// The place of a part as records and alerts have it: of a key that was found to hold something, the object it is in,
+    /// because the key itself is what was found.
+    #[must_use]
+    pub fn place_of(&self, part: &Part) -> String {
+        match part.kind {
+            PartKind::Key => format!("{} (key)", self.place(self.paths.above(part.place))),
+            PartKind::Text | PartKind::Word | PartKind::Number => self.place(part.place),
+        }
     }
 
     /// Bytes of text in all parts but those inside nested JSON, which would count twice.

@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 
 use super::Piece;
 
+/// Longest key of the caller that a place spells out. Names of fields are shorter; places go into records, answers and
+/// alerts, which are no place for the caller's texts.
+const KEY_CHARS_MAX: usize = 64;
+
 /// Names a place within its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place(u32);
@@ -58,6 +62,11 @@ impl Paths {
         self.push(parent, Step::Nested)
     }
 
+    /// The place above, if there is one.
+    pub(super) fn above(&self, place: Place) -> Place {
+        self.0.get(place.0 as usize).map_or(Place::ROOT, |(parent, _)| *parent)
+    }
+
     pub(super) fn show<'q>(&self, place: Place, text: impl Fn(Piece) -> &'q str) -> String {
         let mut steps = Vec::new();
         let mut at = place;
@@ -86,10 +95,15 @@ impl Paths {
 }
 
 fn keyed(out: &mut String, name: &str) {
-    if plain(name) {
-        dotted(out, name);
-    } else {
-        let _ = write!(out, "[{name:?}]");
+    // A key that is cut is written in brackets, so that no cut key reads like another one.
+    match name.char_indices().nth(KEY_CHARS_MAX) {
+        None if plain(name) => dotted(out, name),
+        None => {
+            let _ = write!(out, "[{name:?}]");
+        }
+        Some((end, _)) => {
+            let _ = write!(out, "[{:?}..]", name.get(..end).unwrap_or_default());
+        }
     }
 }
 
@@ -102,4 +116,23 @@ fn dotted(out: &mut String, name: &str) {
 
 fn plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_spell_no_long_key_and_no_control_character() {
+        let shown = |key: &str| {
+            let mut paths = Paths::new();
+            let place = paths.key(Place::ROOT, key);
+            paths.show(place, |_| "")
+        };
+        assert_eq!(shown("a_name"), "a_name");
+        assert_eq!(shown("a\nb\u{1b}[31m\u{202e}"), r#"["a\nb\u{1b}[31m\u{202e}"]"#);
+        assert_eq!(shown(&"k".repeat(64)), "k".repeat(64));
+        assert_eq!(shown(&"k".repeat(65)), format!("[\"{}\"..]", "k".repeat(64)));
+        assert_eq!(shown(&"\u{e9}".repeat(1 << 20)).chars().count(), 64 + 6);
+    }
 }

@@ -16,6 +16,9 @@ use super::limits::{
 use super::pattern::{self, Shared};
 use super::view;
 
+/// What joins the words of a phrase in names, paths and addresses: `project-nightingale` is the project nightingale.
+const JOINTS: [u8; 4] = *b"-_./";
+
 /// Names one thing looked for in texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Unit(pub(super) u32);
@@ -137,12 +140,16 @@ impl Gathering {
         let Identity::Keywords(_, boundary) = identity else { return Ok(()) };
         let mut forms = BTreeSet::new();
         for word in words {
-            self.keywords += 1;
+            self.keywords += if word.contains(' ') { 1 + JOINTS.len() } else { 1 };
             if self.keywords > KEYWORDS_MAX {
-                return Err(format!("more than {KEYWORDS_MAX} keywords in all policies of a workload"));
+                return Err(format!(
+                    "more than {KEYWORDS_MAX} keywords, phrases counted five times, in all policies of a workload"
+                ));
             }
             for form in view::foldings(word) {
-                forms.insert(literal(&form).map_err(|why| format!("keyword `{word}` {why}"))?);
+                let form = literal(&form).map_err(|why| format!("keyword `{word}` {why}"))?;
+                forms.extend(JOINTS.into_iter().filter_map(|joint| jointed(&form, joint)));
+                forms.insert(form);
             }
         }
         for form in forms {
@@ -263,6 +270,12 @@ impl Gathering {
         }
         walked
     }
+}
+
+/// A phrase with a sign in place of its spaces; `None` for a single word.
+fn jointed(form: &[u8], joint: u8) -> Option<Vec<u8>> {
+    let join = |byte: &u8| if *byte == b' ' { joint } else { *byte };
+    form.contains(&b' ').then(|| form.iter().map(join).collect())
 }
 
 /// A folded keyword as it is looked for: runs of white space as one space, none round it.

@@ -244,7 +244,7 @@ fn denial(code: DenialCode, message: String, policy: &Compiled, rule: &CompiledR
 /// A finding as people and records see it.
 pub(super) fn finding(query: &Query, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence) -> Finding {
     let at = evidence.text.as_ref().map_or_else(Vec::new, |(_, at)| at.clone());
-    let place = |piece: &(PartId, Range<usize>)| query.part(piece.0).map(|part| query.place(part.place));
+    let place = |piece: &(PartId, Range<usize>)| query.part(piece.0).map(|part| query.place_of(part));
     let place = match at.as_slice() {
         [] => evidence.measured.clone(),
         [only] => place(only).unwrap_or_default(),

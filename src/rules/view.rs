@@ -17,6 +17,7 @@ mod escape;
 mod fold;
 mod letters;
 mod map;
+mod spell;
 
 use std::ops::Range;
 
@@ -39,6 +40,8 @@ pub enum ViewKind {
     Html,
     /// Escapes of programming languages, `\u0041` and `\x41`.
     Escape,
+    /// Single letters with one sign between them, `p.r.o.j.e.c.t`.
+    Spelled,
     /// Text smuggled in invisible characters: tags or variation selectors.
     Hidden,
 }
@@ -54,6 +57,7 @@ impl ViewKind {
             Self::Url => "url",
             Self::Html => "html",
             Self::Escape => "escape",
+            Self::Spelled => "spelled",
             Self::Hidden => "hidden",
         }
     }

@@ -19,7 +19,7 @@ use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::refusal::Refusal;
 use super::rulebook::InForce;
-use super::visit::Visit;
+use super::visit::{Visit, model_kept};
 use super::{hold, read};
 use crate::approvals::excerpt;
 use crate::audit::Outcome;
@@ -111,7 +111,7 @@ fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refus
     })?;
     visit.body_kind = BodyKind::Json;
     visit.format = Some(format);
-    visit.entry.model.clone_from(&query.model);
+    visit.entry.model = query.model.as_deref().map(model_kept);
     offered(visit, &query)?;
     let ruling = judge_query(visit, query);
     visit.timed(start);

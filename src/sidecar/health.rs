@@ -17,10 +17,11 @@ use tokio::sync::Semaphore;
 
 use super::accept::Shared;
 
-/// Probes and scrapers; more wait.
-const CONNECTIONS_MAX: usize = 32;
-/// A probe that takes longer has given up.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Probes and scrapers, which are few, with room for connections that say nothing; more wait.
+const CONNECTIONS_MAX: usize = 256;
+/// How long a connection may say nothing. The kubelet gives a probe one second, and one that waits for a slot behind
+/// silent connections must still be answered before it fails three times in a row.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until it is aborted.
 pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {

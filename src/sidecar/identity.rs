@@ -125,6 +125,7 @@ fn by_credential(
         if let Some(keys) = &settings.api_keys {
             let identity = keys.find(token.as_bytes()).ok_or(Refusal::Credential("the API key is not known"))?;
             headers.remove(AUTHORIZATION);
+            only_one(keys, headers)?;
             return Ok(Some(identity));
         }
     }
@@ -133,10 +134,17 @@ fn by_credential(
         if let Some(value) = single(headers, &name)? {
             let identity = keys.find(value.as_bytes()).ok_or(Refusal::Credential("the API key is not known"))?;
             headers.remove(&name);
+            only_one(keys, headers)?;
             return Ok(Some(identity));
         }
     }
     Ok(None)
+}
+
+/// Refuses a second key of ours beside the one that was used: it would go upstream. Other keys are the upstream's.
+fn only_one(keys: &ApiKeys, headers: &HeaderMap) -> Result<(), Refusal> {
+    let ours = |name: &HeaderName| headers.get_all(name).iter().any(|value| keys.find(value.as_bytes()).is_some());
+    if KEY_HEADERS.iter().any(ours) { Err(Refusal::Credential("it is given twice")) } else { Ok(()) }
 }
 
 /// The one value of a header; two values are two opinions.

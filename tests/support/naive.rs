@@ -3,13 +3,17 @@
 //!
 //! Knows nothing of how the engine works but its documented meaning. Slow, and meant to be.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
-use countersign::query::{Origin, PartKind, Query, Role};
+use countersign::detect::Detector;
+use countersign::query::{GapKind, Origin, PartKind, Query, Role};
 use countersign::rules::{
-    Action, Caller, DecodeBudget, Failure, Matcher, Mode, Policy, Rule, TextMatch, Verdict, View, decoded, folded,
-    foldings,
+    Action, CoverageRule, DecodeBudget, Disposition, Failure, Matcher, Mode, Policy, Rule, TextMatch, Verdict, View,
+    decoded, folded, foldings,
 };
+use countersign::wire::{self, Server};
 use regex_automata::meta::Regex;
 
 /// What a rule or condition answers.
@@ -21,6 +25,15 @@ pub(crate) enum Truth {
     No,
     /// It cannot be said.
     Error,
+}
+
+/// Where a query is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The model server.
+    pub(crate) server: Server,
+    /// The path.
+    pub(crate) path: &'a str,
 }
 
 /// What all rules say.
@@ -43,15 +56,58 @@ struct Reading {
     joined: bool,
 }
 
+impl Opinion {
+    fn weigh(&mut self, wants: Verdict, mode: Mode) {
+        self.verdict_if_enforced = self.verdict_if_enforced.max(wants);
+        if mode == Mode::Enforce {
+            self.verdict = self.verdict.max(wants);
+        }
+    }
+
+    /// Input that cannot be judged: the most restrictive of all that is said in force, Deny where nothing is.
+    fn gap(&mut self, policies: &[Policy], kind: GapKind, place: &str) {
+        let mut said = false;
+        for policy in policies {
+            for entry in policy.coverage.iter().filter(|entry| concerns(entry, kind, place)) {
+                let wants = match entry.action {
+                    Disposition::Allow => Verdict::Allow,
+                    Disposition::Hold(_) => Verdict::Hold,
+                    Disposition::Deny => Verdict::Deny,
+                };
+                self.matched.insert((policy.name.to_string(), entry.name.clone()));
+                self.weigh(wants, policy.mode);
+                said |= policy.mode == Mode::Enforce;
+            }
+        }
+        if !said {
+            self.weigh(Verdict::Deny, Mode::Enforce);
+        }
+    }
+}
+
+fn concerns(entry: &CoverageRule, kind: GapKind, place: &str) -> bool {
+    let covers = |pattern: &String| {
+        let any_index = regex_syntax::escape(pattern).replace(r"\[\*\]", r"\[[0-9]+\]");
+        compiled(&format!(r"\A(?:{any_index})(?:\z|[.\[(])")).is_match(place)
+    };
+    entry.kinds.contains(&kind) && (entry.places.is_empty() || entry.places.iter().any(covers))
+}
+
 /// Judges a query. `cel` says what an expression answers.
-pub(crate) fn judge(policies: &[Policy], query: &Query, caller: &Caller, cel: &dyn Fn(&str) -> Truth) -> Opinion {
+pub(crate) fn judge(policies: &[Policy], query: &Query, asked: Asked<'_>, cel: &dyn Fn(&str) -> Truth) -> Opinion {
     let readings = readings(query);
     let mut opinion =
         Opinion { verdict: Verdict::Allow, verdict_if_enforced: Verdict::Allow, matched: BTreeSet::new() };
-    let _ = caller;
+    if policies.is_empty() {
+        opinion.weigh(Verdict::Deny, Mode::Enforce);
+    }
+    for gap in query.gaps() {
+        opinion.gap(policies, gap.kind, &query.place(gap.place));
+    }
+    let sight = Sight { query, readings: &readings, asked, cel };
     for policy in policies {
         for rule in &policy.rules {
-            let wants = match truth(&rule.matcher, rule, query, &readings, cel) {
+            let wants = match sight.truth(&rule.matcher, rule) {
                 Truth::No => continue,
                 Truth::Yes => match &rule.action {
                     Action::Allow => Verdict::Allow,
@@ -64,32 +120,58 @@ pub(crate) fn judge(policies: &[Policy], query: &Query, caller: &Caller, cel: &d
                 Truth::Error => Verdict::Allow,
             };
             opinion.matched.insert((policy.name.to_string(), rule.name.clone()));
-            opinion.verdict_if_enforced = opinion.verdict_if_enforced.max(wants);
-            if policy.mode == Mode::Enforce {
-                opinion.verdict = opinion.verdict.max(wants);
-            }
+            opinion.weigh(wants, policy.mode);
         }
     }
     opinion
 }
 
-fn truth(matcher: &Matcher, rule: &Rule, query: &Query, readings: &[Reading], cel: &dyn Fn(&str) -> Truth) -> Truth {
-    let all = |children: &[Matcher]| -> Vec<Truth> {
-        children.iter().map(|child| truth(child, rule, query, readings, cel)).collect()
-    };
-    let plain = |holds: bool| if holds { Truth::Yes } else { Truth::No };
-    match matcher {
-        Matcher::Any(children) => any(&all(children)),
-        Matcher::None(children) => not(any(&all(children))),
-        Matcher::All(children) => not(any(&all(children).into_iter().map(not).collect::<Vec<_>>())),
-        Matcher::Text(text) => plain(readings.iter().any(|reading| holds(reading, text, rule))),
-        Matcher::Cel(source) => cel(&source.0),
-        Matcher::TextBytesOver(bytes) => plain(query.text_bytes() as u64 > *bytes),
-        Matcher::TokensOver(tokens) => plain(query.tokens_estimate() > *tokens),
-        Matcher::Operations(operations) => plain(operations.contains(&query.operation)),
-        // Not generated: whoever does finds out by a disagreement.
-        Matcher::RateOver(_) | Matcher::Routes(_) | Matcher::Models(_) => Truth::Error,
+/// All that a condition may look at.
+struct Sight<'a> {
+    query: &'a Query,
+    readings: &'a [Reading],
+    asked: Asked<'a>,
+    cel: &'a dyn Fn(&str) -> Truth,
+}
+
+impl Sight<'_> {
+    fn truth(&self, matcher: &Matcher, rule: &Rule) -> Truth {
+        let all =
+            |children: &[Matcher]| -> Vec<Truth> { children.iter().map(|child| self.truth(child, rule)).collect() };
+        let plain = |holds: bool| if holds { Truth::Yes } else { Truth::No };
+        match matcher {
+            Matcher::Any(children) => any(&all(children)),
+            Matcher::None(children) => not(any(&all(children))),
+            Matcher::All(children) => not(any(&all(children).into_iter().map(not).collect::<Vec<_>>())),
+            Matcher::Text(text) => plain(self.readings.iter().any(|reading| holds(reading, text, rule))),
+            Matcher::Cel(source) => (self.cel)(&source.0),
+            Matcher::TextBytesOver(bytes) => plain(self.query.text_bytes() as u64 > *bytes),
+            Matcher::TokensOver(tokens) => plain(self.query.tokens_estimate() > *tokens),
+            Matcher::Operations(operations) => plain(operations.contains(&self.query.operation)),
+            Matcher::Routes(routes) => plain(routes.iter().any(|route| stands_for(route, self.asked.path))),
+            Matcher::Models(models) => plain(models.iter().any(|model| self.model(model))),
+            // Not generated: whoever does finds out by a disagreement.
+            Matcher::RateOver(_) => Truth::Error,
+        }
     }
+
+    /// Names count in every spelling that the server takes for the same.
+    fn model(&self, wanted: &str) -> bool {
+        let server = self.asked.server;
+        let spellings = |name: &str| {
+            let one = wire::canonical_model(server, name).map(|name| name.model.to_lowercase());
+            [Some(name.to_lowercase()), one].into_iter().flatten().collect::<Vec<_>>()
+        };
+        let named = self.query.model.as_deref().or_else(|| wire::path_model(server, self.asked.path));
+        let Some(named) = named.map(spellings) else { return false };
+        let wanted = if wanted.ends_with('*') { vec![wanted.to_lowercase()] } else { spellings(wanted) };
+        wanted.iter().any(|wanted| named.iter().any(|name| stands_for(wanted, name)))
+    }
+}
+
+/// Whether a name is meant by one that may end in `*`.
+fn stands_for(wanted: &str, name: &str) -> bool {
+    wanted.strip_suffix('*').map_or(wanted == name, |start| name.starts_with(start))
 }
 
 fn any(children: &[Truth]) -> Truth {
@@ -157,7 +239,7 @@ fn readings(query: &Query) -> Vec<Reading> {
 
 /// Whether a reading holds the text in parts of the rule's roles.
 fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
-    let patterns: Vec<(Regex, bool)> = match text {
+    let patterns: Vec<(Rc<Regex>, bool)> = match text {
         TextMatch::Keywords { any, whole_words } => {
             any.iter().flat_map(|word| foldings(word)).map(|form| (keyword(&form), *whole_words)).collect()
         }
@@ -167,7 +249,9 @@ fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
     patterns.iter().any(|(regex, whole)| {
         matches(regex, &reading.text).into_iter().any(|range| {
             let confirmed = match text {
-                TextMatch::Detector(detector) => detector.confirms(&reading.text[range.clone()]),
+                TextMatch::Detector(detector) => {
+                    told(detector, &reading.text, &range) && detector.confirms(&reading.text[range.clone()])
+                }
                 TextMatch::Keywords { .. } => !whole || alone(&reading.text, &range),
                 TextMatch::Regex(_) => true,
             };
@@ -184,6 +268,15 @@ fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
     })
 }
 
+/// Whether one of the words that a detector needs stands near enough.
+fn told(detector: &Detector, text: &str, range: &std::ops::Range<usize>) -> bool {
+    let start = range.start.saturating_sub(detector.context_bytes);
+    let end = (range.end + detector.context_bytes).min(text.len());
+    let near = text.as_bytes()[start..end].to_ascii_lowercase();
+    let stands = |word: &&str| near.windows(word.len()).any(|bytes| bytes == word.to_ascii_lowercase().as_bytes());
+    detector.keywords.is_empty() || detector.keywords.iter().any(stands)
+}
+
 /// All matches, those that begin inside others too.
 fn matches(regex: &Regex, text: &str) -> Vec<std::ops::Range<usize>> {
     let mut out = Vec::new();
@@ -196,14 +289,22 @@ fn matches(regex: &Regex, text: &str) -> Vec<std::ops::Range<usize>> {
     out
 }
 
-fn compiled(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the tests give good patterns only")
+thread_local! {
+    /// Patterns compiled so far: the one thing that is too slow to do again for each text.
+    static COMPILED: RefCell<HashMap<String, Rc<Regex>>> = RefCell::default();
 }
 
-fn keyword(form: &str) -> Regex {
+fn compiled(pattern: &str) -> Rc<Regex> {
+    let fresh = || Rc::new(Regex::new(pattern).expect("the tests give good patterns only"));
+    COMPILED.with_borrow_mut(|known| Rc::clone(known.entry(pattern.to_owned()).or_insert_with(fresh)))
+}
+
+fn keyword(form: &str) -> Rc<Regex> {
     let words: Vec<_> = form.split_whitespace().map(regex_syntax::escape).collect();
-    let pattern = words.join(r"[\t-\r ]+");
-    compiled(&ascii_any_case(&pattern))
+    // Any run of white space, or one and the same joint between all words.
+    let joints = [r"[\t-\r ]+", "-", "_", r"\.", "/"];
+    let pattern: Vec<_> = joints.iter().map(|joint| words.join(joint)).collect();
+    compiled(&ascii_any_case(&pattern.join("|")))
 }
 
 /// ASCII letters in both cases, others as they are.

@@ -8,9 +8,9 @@
 
 use std::ops::Range;
 
-use super::escape;
 use super::map::Map;
 use super::{View, ViewKind};
+use super::{escape, spell};
 use crate::base::limits::{DECODED_BYTES_MAX, DECODED_RUNS_MAX};
 
 /// Shortest run looked into: 16 characters of base64 are 12 bytes, of hexadecimal 8.
@@ -19,6 +19,8 @@ const RUN_BYTES_MIN: usize = 16;
 const BASE64_TEXT_MIN: usize = 12;
 /// Shortest decoded text from hexadecimal digits.
 const HEX_TEXT_MIN: usize = 8;
+/// Bytes from one look for `70 72 6f` to the next: wherever eight bytes are written so, one look is in the midst of them.
+const PAIRS_STRIDE: usize = 3 * HEX_TEXT_MIN - 8;
 /// Shortest text in invisible characters; honest uses of tags and selectors are shorter or not text.
 const HIDDEN_TEXT_MIN: usize = 4;
 /// How often an encoding may be wrapped in another: encoded once, and once more.
@@ -80,7 +82,9 @@ fn once(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
     let mut found = Found { text, views: Vec::new(), budget };
     found.runs();
     found.hidden();
+    found.hex_pairs();
     escape::views(text, found.budget, &mut found.views);
+    spell::views(text, found.budget, &mut found.views);
     found.views
 }
 
@@ -147,6 +151,37 @@ impl Found<'_, '_> {
         }
     }
 
+    /// Bytes in hexadecimal with one and the same sign between them: `70 72 6f`, `70:72:6f`.
+    fn hex_pairs(&mut self) {
+        let bytes = self.text.as_bytes();
+        let is_pair = |at: usize| bytes.get(at..at + 2).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit));
+        let is_sign = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_punctuation() || matches!(b, b' ' | b'\n'));
+        let (mut look, mut from) = (0, 0);
+        while look < bytes.len() {
+            let sign =
+                (look..look + 3).find(|at| is_sign(*at) && is_pair(at + 1) && bytes.get(*at) == bytes.get(at + 3));
+            look += PAIRS_STRIDE;
+            let Some(sign) = sign else { continue };
+            let follows = |at: usize| bytes.get(at) == bytes.get(sign);
+            let (mut start, mut end) = (sign + 1, sign + 3);
+            while start >= from + 3 && follows(start - 1) && is_pair(start - 3) {
+                start -= 3;
+            }
+            while follows(end) && is_pair(end + 1) {
+                end += 3;
+            }
+            if end - start >= 3 * HEX_TEXT_MIN - 1 {
+                if !self.budget.take_bytes(end - start) {
+                    return;
+                }
+                let digits = |first: usize| digits(bytes, first..first + 2, nibble);
+                self.hex_run(&(start..end).step_by(3).flat_map(digits).collect());
+            }
+            from = end;
+            look = look.max(end);
+        }
+    }
+
     /// Text in tag characters, or in bytes spelled with variation selectors.
     fn hidden(&mut self) {
         let mut raw = Vec::new();
@@ -172,6 +207,20 @@ impl Found<'_, '_> {
     /// Keeps every stretch of plausible text in decoded bytes as a view, and says how many bytes that were. `place` maps
     /// one byte.
     fn keep(&mut self, kind: ViewKind, raw: &[u8], text_bytes_min: usize, place: impl Fn(usize, &mut Map)) -> usize {
+        if let Some(first) = wide(raw) {
+            let narrow: Vec<u8> = raw.iter().skip(first).step_by(2).copied().collect();
+            return 2 * self.keep_text(kind, &narrow, text_bytes_min / 2, |byte, map| place(first + 2 * byte, map));
+        }
+        self.keep_text(kind, raw, text_bytes_min, place)
+    }
+
+    fn keep_text(
+        &mut self,
+        kind: ViewKind,
+        raw: &[u8],
+        text_bytes_min: usize,
+        place: impl Fn(usize, &mut Map),
+    ) -> usize {
         let mut said = 0;
         for stretch in plausible(raw, text_bytes_min) {
             if !self.budget.take_run() {
@@ -289,6 +338,19 @@ const fn hidden_byte(c: char) -> Option<u8> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "each arm gives at most 255")]
     Some(byte as u8)
+}
+
+/// Whether bytes are UTF-16 of Latin letters, as `powershell -EncodedCommand` takes: every other byte, for the most part, is
+/// zero. Says which of the first two bytes begins the text.
+fn wide(raw: &[u8]) -> Option<usize> {
+    let zeros = |skip: usize| raw.iter().skip(skip).step_by(2).filter(|b| **b == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let most = raw.len() / 4 + 1;
+    match (even, odd) {
+        _ if odd >= most && even * 4 < odd => Some(0),
+        _ if even >= most && odd * 4 < even => Some(1),
+        _ => None,
+    }
 }
 
 /// The stretches of at least `bytes_min` bytes that are UTF-8 and nothing but what people write.

@@ -18,6 +18,9 @@ use super::{View, ViewKind};
 /// are; so a text grows at most sixfold.
 const EXPANSION_CHARS_MAX: usize = 7;
 
+/// The pattern of braille without a dot: drawn as a space, but none to Unicode.
+const BLANK: char = '\u{2800}';
+
 /// Bytes looked at together for something to fold.
 const LANE: usize = 32;
 
@@ -106,7 +109,7 @@ impl<'a> Folder<'a> {
             self.text.push('\n');
         } else if is_invisible(c) {
             // Gone: what stood on both sides now stands together.
-        } else if c.is_whitespace() {
+        } else if c.is_whitespace() || c == BLANK {
             self.text.push(' ');
         } else if is_ideograph(c) {
             self.text.push(c);
@@ -116,6 +119,10 @@ impl<'a> Folder<'a> {
     }
 
     fn decompose(&mut self, c: char) {
+        // Letters in brackets are letters; taken apart they would keep their brackets.
+        if let ('\u{249c}'..='\u{24b5}' | '\u{1f110}'..='\u{1f129}', Some(plain)) = (c, lookalike(c)) {
+            return self.text.push_str(plain);
+        }
         let mut pieces = ['\0'; EXPANSION_CHARS_MAX];
         let mut count = 0;
         decompose_compatible(c, |piece| {

@@ -11,7 +11,8 @@ pub(super) const fn is_invisible(c: char) -> bool {
         '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}'
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffd}'
         | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}')
 }
@@ -53,7 +54,10 @@ pub(super) fn lookalike(c: char) -> Option<&'static str> {
         return Some(plain);
     }
     match code {
-        // Negative circled and squared capitals, regional indicators: not taken apart by NFKD.
+        // Letters in brackets, which NFKD takes apart with the brackets; negative circled and squared capitals, regional
+        // indicators, which it does not.
+        0x249c..=0x24b5 => nth(&SMALL, code - 0x249c),
+        0x1f110..=0x1f129 => nth(&SMALL, code - 0x1f110),
         0x1f150..=0x1f169 => nth(&SMALL, code - 0x1f150),
         0x1f170..=0x1f189 => nth(&SMALL, code - 0x1f170),
         0x1f1e6..=0x1f1ff => nth(&SMALL, code - 0x1f1e6),

@@ -14,6 +14,8 @@ use crate::sidecar::identity::Identity;
 
 /// Longest path kept of a route that is not known.
 const PATH_BYTES_MAX: usize = 256;
+/// Longest name of a model kept: it is the caller's text, and the entry of a query must not be as long as the query.
+const MODEL_CHARS_MAX: usize = 256;
 /// Most gaps kept; the verdict counts all of them.
 const GAPS_MAX: usize = 256;
 
@@ -43,6 +45,11 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&Rule
         retention: rules.map_or(Retention::Digest, RuleSet::retention),
         content: None,
     }
+}
+
+/// A model's name as entries have it.
+pub(in crate::sidecar) fn model(name: &str) -> String {
+    name.chars().take(MODEL_CHARS_MAX).collect()
 }
 
 impl Visit {
