@@ -109,9 +109,9 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     };
     let gate = Gate::new(told.settings, ports)?;
     let listeners = gate.bind()?;
-    let queries = listeners.queries.local_addr().ok();
-    let metrics_at = listeners.health.as_ref().and_then(|health| health.local_addr().ok());
-    tracing::info!(?queries, metrics = ?metrics_at, "listening");
+    let queries = listeners.queries.local_addr().ok().map(tracing::field::display);
+    let health = listeners.health.as_ref().and_then(|health| health.local_addr().ok()).map(tracing::field::display);
+    tracing::info!(queries, metrics = health, "listening");
     let watching = tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
         changed(&change, &rulebook, &trail, &metrics);
     }));
