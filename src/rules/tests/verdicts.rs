@@ -1,6 +1,7 @@
 //! How what the rules say becomes a verdict.
 
 use super::*;
+use std::fmt::Write as _;
 
 #[test]
 fn an_error_counts_as_what_the_rule_says_of_errors() {
@@ -203,7 +204,7 @@ fn findings_are_bounded_and_the_verdict_counts_all() {
 fn many_gaps_are_bounded_and_the_last_kind_counts_too() {
     let mut body = String::from(r#"{"messages":[{"role":"user","content":"x"}]"#);
     for n in 0..1_000 {
-        body.push_str(&format!(",\"unknown{n}\":1"));
+        write!(body, ",\"unknown{n}\":1").unwrap();
     }
     body.push_str(r#","prompt_token_ids":[1]}"#);
     let gaps = |kinds: &[GapKind], action| CoverageRule {
