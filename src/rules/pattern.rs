@@ -28,9 +28,9 @@ use crate::detect::Detector;
 /// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
 /// pattern's reach, so without an end many small parts would cost a multiple of their size.
 const RESTARTS_MAX: usize = 1_000;
-/// Most bytes of states kept from one search to the next: half of what the engine has room for, so that every search can
-/// meet as many new ones.
-const STATES_KEPT_BYTES_MAX: usize = DFA_CACHE_BYTES_MAX / 2;
+/// Most bytes of states kept from one search to the next: a little less than the engine has room for, since texts full of
+/// digits use most of it and would have to meet them again each time.
+const STATES_KEPT_BYTES_MAX: usize = DFA_CACHE_BYTES_MAX / 8 * 7;
 /// Most threads that compile patterns: a gate shares its machine with a model.
 const THREADS_MAX: usize = 4;
 /// Fewest patterns worth a thread.
