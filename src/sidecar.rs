@@ -28,6 +28,7 @@ mod headers;
 mod health;
 mod hold;
 mod identity;
+mod judging;
 mod offered;
 mod outgoing;
 mod permit;

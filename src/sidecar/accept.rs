@@ -21,11 +21,10 @@ use tokio::time::timeout;
 use super::body::InFlight;
 use super::health;
 use super::identity::{self, JwksUrl};
-use super::ports::{Alerts, Holds, RecordFailure, Recorder};
+use super::ports::{Alerts, Holds, Recorder};
 use super::rulebook::{InForce, Rulebook};
 use super::settings::GateSettings;
 use super::upstream::{Upstream, UpstreamFailure};
-use crate::audit::Event;
 use crate::base::Clock;
 use crate::rules::{Posture, Rates, RuleSet};
 use crate::telemetry::Metrics;
@@ -65,18 +64,6 @@ pub(super) struct Shared {
     pub(super) nonce: Arc<str>,
     /// Under posture `Observe`, what stands in until the first rule set is loaded.
     pub(super) unruled: Option<Arc<InForce>>,
-}
-
-impl Shared {
-    /// Writes an entry, and counts whether that worked.
-    pub(super) fn append(&self, event: Event) -> Result<(), RecordFailure> {
-        let written = self.ports.recorder.append(event);
-        match &written {
-            Ok(()) => self.ports.metrics.audit_written(),
-            Err(_) => self.ports.metrics.audit_failed(),
-        }
-        written
-    }
 }
 
 /// Why a gate cannot be built.

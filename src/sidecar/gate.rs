@@ -20,11 +20,11 @@ use super::permit::Permit;
 use super::refusal::Refusal;
 use super::rulebook::InForce;
 use super::visit::{Visit, model_kept};
-use super::{hold, read};
+use super::{hold, judging, read};
 use crate::approvals::excerpt;
 use crate::audit::Outcome;
 use crate::query::{Operation, Query};
-use crate::rules::{self, Basis, Context, Judgement, Posture, Ruling};
+use crate::rules::{self, Basis, Judgement, Posture, Ruling};
 use crate::telemetry::RouteClass;
 use crate::wire::{self, Format, Route, RouteRefusal};
 
@@ -62,7 +62,7 @@ async fn judged(visit: &mut Visit, source: &mut Source) -> Result<Ruling, Refusa
         Route::Judge(format) => {
             read::content_type(&visit.head.headers)?;
             let body = read::body(visit, source).await?;
-            judge(visit, format, body)
+            judge(visit, format, body).await
         }
     }
 }
@@ -103,7 +103,7 @@ fn pass(visit: &Visit, body: Bytes) -> Result<Ruling, Refusal> {
 }
 
 /// What the rules say.
-fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refusal> {
+async fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refusal> {
     let start = visit.monotonic();
     let query = wire::decode(format, body).map_err(|error| {
         let form = read::is_form(&visit.head.headers);
@@ -113,30 +113,19 @@ fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling, Refus
     visit.format = Some(format);
     visit.entry.model = query.model.as_deref().map(model_kept);
     offered(visit, &query)?;
-    let ruling = judge_query(visit, query);
+    let ruling = judge_query(visit, query).await;
     visit.timed(start);
     ruling
 }
 
 /// What the rules in force say of a query that was read.
-pub(super) fn judge_query(visit: &mut Visit, query: Query) -> Result<Ruling, Refusal> {
+pub(super) async fn judge_query(visit: &mut Visit, query: Query) -> Result<Ruling, Refusal> {
     let in_force = visit.in_force.clone().ok_or(Refusal::NotReady)?;
     let format = visit.format.ok_or(Refusal::NotReady)?;
     let operation = query.operation;
-    let settings = &visit.shared.settings;
-    let context = Context {
-        format,
-        server: settings.server,
-        method: visit.head.method.as_str(),
-        path: visit.head.uri.path(),
-        caller: &visit.caller,
-        workload: &settings.workload,
-        posture: settings.posture,
-        now: visit.shared.ports.clock.now(),
-        rates: &visit.shared.rates,
-    };
-    let judgement = rules::judge(&in_force.rules, query, &context);
-    visit.judged(&judgement);
+    let judged = judging::judge(visit, &in_force, format, query).await.map_err(Refusal::Denied)?;
+    let judgement = judged.judgement;
+    visit.judged(&judgement, judged.content);
     count(visit, &judgement, operation);
     alert(visit, &judgement);
     if let Ruling::Hold(held) = &judgement.ruling {

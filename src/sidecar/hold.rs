@@ -201,7 +201,7 @@ impl Waiting {
 /// Claims what people approved. A rule set that changed while they decided has its say first: it can refuse, and a hold
 /// by other chains is another question, which this approval does not answer; a looser one changes nothing.
 async fn release(visit: &mut Visit, held: Held, id: HoldId, join: Digest) -> Result<Release, Refusal> {
-    let held = match judge_again(visit, &held)? {
+    let held = match judge_again(visit, &held).await? {
         Some(Ruling::Deny(denial)) => return Err(Refusal::Denied(denial)),
         Some(Ruling::Hold(again)) => *again,
         Some(Ruling::Clear(_)) | None => held,
@@ -209,11 +209,11 @@ async fn release(visit: &mut Visit, held: Held, id: HoldId, join: Digest) -> Res
     visit.shared.ports.holds.claim(id, held, join).await.map_err(refused)
 }
 
-fn judge_again(visit: &mut Visit, held: &Held) -> Result<Option<Ruling>, Refusal> {
+async fn judge_again(visit: &mut Visit, held: &Held) -> Result<Option<Ruling>, Refusal> {
     let current = visit.shared.ports.rulebook.current().ok_or(Refusal::NotReady)?;
     if current.rules.revision() == held.revision() {
         return Ok(None);
     }
     visit.in_force = Some(current);
-    judge_query(visit, held.query().clone()).map(Some)
+    judge_query(visit, held.query().clone()).await.map(Some)
 }

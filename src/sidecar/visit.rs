@@ -28,7 +28,7 @@ use crate::rules::{self, Caller, Failure, Posture};
 use crate::wire::{self, ErrorStyle, Format};
 
 pub(super) use completion::Completion;
-pub(super) use entry::model as model_kept;
+pub(super) use entry::{content, model as model_kept};
 
 /// One query on its way.
 pub(super) struct Visit {
@@ -89,7 +89,7 @@ impl Visit {
     pub(super) fn record(&mut self, outcome: Outcome) -> Result<(), Refusal> {
         self.entry.outcome = outcome;
         self.shared.ports.metrics.query(outcome, self.format);
-        let written = self.shared.append(Event::QueryJudged(Box::new(self.entry.clone())));
+        let written = self.shared.ports.recorder.append(Event::QueryJudged(Box::new(self.entry.clone())));
         let Err(failure) = written else { return Ok(()) };
         tracing::error!(query = %self.id, %failure, "the entry of a query could not be written");
         match self.in_force.as_ref().map(|in_force| in_force.rules.on_audit_unavailable()) {

@@ -182,3 +182,27 @@ fn the_tour_of_the_demonstration_happens_as_told() {
     assert!(tour.status.success(), "{}", said(&tour));
     assert!(said(&tour).contains("everything happened as told"), "{}", said(&tour));
 }
+
+#[test]
+fn a_query_that_takes_long_to_judge_keeps_nobody_else_waiting() {
+    let rules = "  - name: mask\n    match: {detectors: [personal-data]}\n    action: {type: Redact}\n";
+    let policies = folder(&policy(rules));
+    let upstream = Upstream::start();
+    let gate = Gate::start(upstream.address, policies.path(), &["--server", "openai"]);
+    let digits = "1234567 ".repeat(400_000);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let overtakers = thread::scope(|scope| {
+        scope.spawn(|| {
+            ask(&gate, &digits);
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        let mut overtakers = 0;
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            assert_eq!(ask(&gate, "swan").status, 200);
+            overtakers += 1;
+        }
+        overtakers
+    });
+    // Judged on the serving thread, the large query would let pass those that come before its last byte, a handful.
+    assert!(overtakers > 20, "only {overtakers} queries overtook");
+}

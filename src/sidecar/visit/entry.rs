@@ -64,19 +64,20 @@ impl Visit {
         self.caller.groups = identity.groups;
     }
 
-    /// Notes what the engine says.
-    pub(in crate::sidecar) fn judged(&mut self, judgement: &Judgement) {
+    /// Notes what the engine says, and what is kept of the text.
+    pub(in crate::sidecar) fn judged(&mut self, judgement: &Judgement, content: Option<String>) {
         let entry = &mut self.entry;
         entry.verdict = Some(judgement.verdict);
         entry.revision = judgement.revision;
         entry.retention = judgement.retention;
         entry.findings = judgement.findings.iter().map(finding).collect();
-        let (query, forwarded) = match &judgement.ruling {
-            Ruling::Hold(held) => (Some(held.query()), Some(held.digest())),
-            Ruling::Clear(clearance) => (judgement.query.as_ref(), Some(clearance.digest())),
-            Ruling::Deny(_) => (judgement.query.as_ref(), None),
+        entry.content = content;
+        let forwarded = match &judgement.ruling {
+            Ruling::Hold(held) => Some(held.digest()),
+            Ruling::Clear(clearance) => Some(clearance.digest()),
+            Ruling::Deny(_) => None,
         };
-        let Some(query) = query else { return };
+        let Some(query) = query_of(judgement) else { return };
         let gaps = query.gaps().iter().take(GAPS_MAX);
         entry.coverage = gaps.map(|gap| GapRecord { kind: gap.kind, place: query.place(gap.place) }).collect();
         if judgement.retention > Retention::None {
@@ -84,8 +85,6 @@ impl Visit {
             entry.body_digest = Some(digest);
             entry.forwarded_digest = forwarded.filter(|forwarded| *forwarded != digest);
         }
-        let rules = self.in_force.as_ref().map(|in_force| &*in_force.rules);
-        entry.content = content(rules, query, judgement.retention);
     }
 }
 
@@ -114,11 +113,20 @@ fn finding(finding: &Finding) -> FindingRecord {
     }
 }
 
+/// The query, wherever the judgement has it.
+fn query_of(judgement: &Judgement) -> Option<&Query> {
+    match &judgement.ruling {
+        Ruling::Hold(held) => Some(held.query()),
+        Ruling::Clear(_) | Ruling::Deny(_) => judgement.query.as_ref(),
+    }
+}
+
 /// What is kept of the text.
-fn content(rules: Option<&RuleSet>, query: &Query, retention: Retention) -> Option<String> {
-    match retention {
+pub(in crate::sidecar) fn content(rules: &RuleSet, judgement: &Judgement) -> Option<String> {
+    let query = query_of(judgement)?;
+    match judgement.retention {
         Retention::None | Retention::Digest => None,
         Retention::Full => std::str::from_utf8(query.body()).ok().map(str::to_owned),
-        Retention::Masked => rules.map(|rules| masked(rules, query)),
+        Retention::Masked => Some(masked(rules, query)),
     }
 }
