@@ -57,7 +57,6 @@ pub use policy::{
     PolicyRef, Rate, RateUnit, Retention, Rule, Subject, TextMatch,
 };
 pub use rates::Rates;
-pub use redaction::masked;
 pub use set::{BuildFailure, RuleSet};
 pub use view::{DecodeBudget, View, ViewKind, decoded, folded, foldings};
 

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use super::evaluate::Counted;
 use super::opinion::{Opinion, opinion};
 use super::redaction::{self, Unredactable};
+use super::scan::Scan;
 use super::set::RuleSet;
-use super::{Basis, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Ruling, Verdict};
-use crate::base::Digest;
+use super::{Basis, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Retention, Ruling, Verdict};
+use crate::base::{Content, Digest};
 use crate::query::Query;
 use crate::wire;
 
@@ -21,7 +22,8 @@ pub fn judge(set: &RuleSet, query: Query, context: &Context<'_>) -> Judgement {
         return no_policy(set, query, context.posture);
     }
     let mut counted = Counted::new(set.rates);
-    let mut opinion = opinion(set, &query, context, &mut counted);
+    let (mut opinion, scan) = opinion(set, &query, context, &mut counted);
+    let content = kept(set, &scan, &query);
     let body = match redacted(set, &query, context, &opinion, &mut counted) {
         Ok(body) => body,
         Err(why) => {
@@ -36,7 +38,7 @@ pub fn judge(set: &RuleSet, query: Query, context: &Context<'_>) -> Judgement {
             query.body().clone()
         }
     };
-    rule(set, query, context.posture, opinion, body)
+    Judgement { content, ..rule(set, query, context.posture, opinion, body) }
 }
 
 /// The clearance of a route that carries no query (`Route::Pass`, or one that a policy allows by name).
@@ -77,6 +79,15 @@ fn no_policy(set: &RuleSet, query: Query, posture: Posture) -> Judgement {
     rule(set, query, posture, opinion, body)
 }
 
+/// What the retention of the set keeps of a query's text.
+fn kept(set: &RuleSet, scan: &Scan, query: &Query) -> Option<Content> {
+    match set.retention {
+        Retention::None | Retention::Digest => None,
+        Retention::Masked => Some(Content::new(redaction::masked(&set.lexicon, scan, query))),
+        Retention::Full => std::str::from_utf8(query.body()).ok().map(Content::new),
+    }
+}
+
 /// The body that may go on: redacted where rules in force say so, and judged again then.
 fn redacted(
     set: &RuleSet,
@@ -97,7 +108,7 @@ fn redacted(
     }
     let body = redaction::apply(query, &first.redactions)?;
     let again = wire::decode(context.format, body.clone()).map_err(|_| Unredactable::Unwritable)?;
-    let second = opinion(set, &again, context, counted);
+    let (second, _) = opinion(set, &again, context, counted);
     // What was to be redacted must be gone, and what took its place must bring nothing new.
     let grew = second.verdict > first.verdict || !second.chains.is_subset(&first.chains);
     if !second.redactions.is_empty() || second.redacts_nothing || grew {
@@ -138,6 +149,7 @@ fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, body: B
         alerts: opinion.alerts,
         revision: set.revision,
         retention: set.retention,
+        content: None,
         query,
         ruling,
     }

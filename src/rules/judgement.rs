@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{ChainRef, PolicyRef, Retention};
-use crate::base::Digest;
+use crate::base::{Content, Digest};
 use crate::query::{PartId, Query};
 
 /// What the engine says, least restrictive first.
@@ -234,6 +234,9 @@ pub struct Judgement {
     pub revision: Digest,
     /// What to keep of the query.
     pub retention: Retention,
+    /// What is kept of its text: with `Masked`, every part with everything masked that any rule looks for, however many
+    /// findings that are; with `Full`, the body.
+    pub content: Option<Content>,
     /// The query, when it is not inside the ruling: for the record and for explanations.
     pub query: Option<Query>,
     /// What is to happen.

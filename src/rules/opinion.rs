@@ -11,7 +11,7 @@ use super::coverage::{NamedGap, refusal, sayings, weighty_gaps};
 use super::evaluate::{Answer, Counted, Evidence, Sight};
 use super::layer::Pieces;
 use super::redaction::Redaction;
-use super::scan::scan;
+use super::scan::{Scan, scan};
 use super::set::{Compiled, CompiledRule, RuleSet};
 use super::{Action, ChainRef, Context, Denial, DenialCode, Disposition, Failure, Finding, Mode, Verdict};
 use crate::base::limits::FINDINGS_MAX;
@@ -35,8 +35,8 @@ pub(super) struct Opinion {
     pub(super) failed_open: bool,
 }
 
-/// Weighs everything. What `counted` holds already is not counted again.
-pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, counted: &mut Counted) -> Opinion {
+/// Looks for everything and weighs it. What `counted` holds already is not counted again.
+pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, counted: &mut Counted) -> (Opinion, Scan) {
     let scan = scan(&set.lexicon, query);
     let mut weighing = Weighing::new(set, query);
     for gap in weighty_gaps(set, query, &scan.beyond) {
@@ -54,7 +54,7 @@ pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, count
             }
         }
     }
-    weighing.finish()
+    (weighing.finish(), scan)
 }
 
 /// The verdict an action asks for.

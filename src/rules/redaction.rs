@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::RuleSet;
 use super::layer::Pieces;
-use super::scan::scan;
+use super::lexicon::Lexicon;
+use super::scan::Scan;
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{Origin, Part, PartId, PartKind, Query};
 use crate::wire::{self, Mark};
@@ -132,15 +132,13 @@ impl<'q> Numbers<'q> {
     }
 }
 
-/// The texts of a query with everything masked that a rule looks for, for records that keep no more. What rules look
-/// for is looked up again, because a judgement keeps a limited number of findings and this must not. Parts that are read
-/// leaf by leaf are written leaf by leaf.
-#[must_use]
-pub fn masked(set: &RuleSet, query: &Query) -> String {
-    let scan = scan(&set.lexicon, query);
+/// The texts of a query with everything masked that a rule looks for, for records that keep no more. Taken from the scan,
+/// because a judgement keeps a limited number of findings and this must not. Parts that are read leaf by leaf are written
+/// leaf by leaf.
+pub(super) fn masked(lexicon: &Lexicon, scan: &Scan, query: &Query) -> String {
     let mut places = Vec::new();
     for (unit, found) in scan.all() {
-        let name = set.lexicon.mark(unit);
+        let name = lexicon.mark(unit);
         places.extend(found.at.iter().map(|(part, range)| (*part, range.clone(), name)));
     }
     let places = merged(places);

@@ -123,9 +123,8 @@ pub(super) async fn judge_query(visit: &mut Visit, query: Query) -> Result<Rulin
     let in_force = visit.in_force.clone().ok_or(Refusal::NotReady)?;
     let format = visit.format.ok_or(Refusal::NotReady)?;
     let operation = query.operation;
-    let judged = judging::judge(visit, &in_force, format, query).await.map_err(Refusal::Denied)?;
-    let judgement = judged.judgement;
-    visit.judged(&judgement, judged.content);
+    let judgement = judging::judge(visit, &in_force, format, query).await.map_err(Refusal::Denied)?;
+    visit.judged(&judgement);
     count(visit, &judgement, operation);
     alert(visit, &judgement);
     if let Ruling::Hold(held) = &judgement.ruling {

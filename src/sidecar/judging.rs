@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::accept::Shared;
 use super::rulebook::InForce;
-use super::visit::{Visit, content};
+use super::visit::Visit;
 use crate::query::Query;
 use crate::rules::{self, Caller, Context, Denial, DenialCode, Judgement};
 use crate::wire::Format;
@@ -16,19 +16,13 @@ use crate::wire::Format;
 /// Bodies from this size on are judged beside: below, handing over costs as much as it saves.
 const BESIDE_BYTES_MIN: usize = 64 << 10;
 
-/// What the engine says, and what its record keeps of the text.
-pub(super) struct Judged {
-    pub(super) judgement: Judgement,
-    pub(super) content: Option<String>,
-}
-
 /// Asks the engine.
 pub(super) async fn judge(
     visit: &Visit,
     in_force: &Arc<InForce>,
     format: Format,
     query: Query,
-) -> Result<Judged, Denial> {
+) -> Result<Judgement, Denial> {
     let (method, path) = (visit.head.method.as_str(), visit.head.uri.path());
     if query.body().len() < BESIDE_BYTES_MIN {
         return Ok(decide(&visit.shared, in_force, &visit.caller, (format, method, path), query));
@@ -51,7 +45,7 @@ fn decide(
     caller: &Caller,
     (format, method, path): (Format, &str, &str),
     query: Query,
-) -> Judged {
+) -> Judgement {
     let settings = &shared.settings;
     let context = Context {
         format,
@@ -64,7 +58,5 @@ fn decide(
         now: shared.ports.clock.now(),
         rates: &shared.rates,
     };
-    let judgement = rules::judge(&in_force.rules, query, &context);
-    let content = content(&in_force.rules, &judgement);
-    Judged { judgement, content }
+    rules::judge(&in_force.rules, query, &context)
 }

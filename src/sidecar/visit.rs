@@ -28,7 +28,7 @@ use crate::rules::{self, Caller, Failure, Posture};
 use crate::wire::{self, ErrorStyle, Format};
 
 pub(super) use completion::Completion;
-pub(super) use entry::{content, model as model_kept};
+pub(super) use entry::model as model_kept;
 
 /// One query on its way.
 pub(super) struct Visit {

@@ -85,8 +85,16 @@ fn a_policy_in_audit_mode_never_changes_bytes() {
 }
 
 #[test]
-fn masked_text_holds_nothing_a_rule_looks_for() {
-    let set = set(vec![when(detector("email"), Action::Allow), when(words(&["secret"]), deny())]);
-    let text = masked(&set, &said("the secret of a@b.example.com and b"));
-    assert!(text.contains("messages[0].content: the [REDACTED_1] of [EMAIL_1] and b\n"), "{text}");
+fn what_is_kept_of_a_text_is_what_the_policies_say() {
+    let kept = |retention| {
+        let rules = vec![when(detector("email"), Action::Allow), when(words(&["secret"]), deny())];
+        let policy = Policy { retention, ..policy("p", rules) };
+        let query = said("the secret of a@b.example.com and b");
+        World::default().judge(&RuleSet::build(vec![policy]).unwrap(), query).content
+    };
+    assert_eq!((kept(None), kept(Some(Retention::None)), kept(Some(Retention::Digest))), (None, None, None));
+    let masked = kept(Some(Retention::Masked)).unwrap();
+    let expected = "messages[0].content: the [REDACTED_1] of [EMAIL_1] and b\n";
+    assert!(masked.reveal().contains(expected), "{}", masked.reveal());
+    assert!(kept(Some(Retention::Full)).unwrap().reveal().contains("a@b.example.com"));
 }

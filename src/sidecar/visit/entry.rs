@@ -9,7 +9,7 @@ use super::Visit;
 use crate::audit::{Caller, FindingRecord, GapRecord, Outcome, QueryJudged};
 use crate::base::{Digest, QueryId};
 use crate::query::Query;
-use crate::rules::{Finding, Judgement, Retention, RuleSet, Ruling, masked};
+use crate::rules::{Finding, Judgement, Retention, RuleSet, Ruling};
 use crate::sidecar::identity::Identity;
 
 /// Longest path kept of a route that is not known.
@@ -64,14 +64,14 @@ impl Visit {
         self.caller.groups = identity.groups;
     }
 
-    /// Notes what the engine says, and what is kept of the text.
-    pub(in crate::sidecar) fn judged(&mut self, judgement: &Judgement, content: Option<String>) {
+    /// Notes what the engine says.
+    pub(in crate::sidecar) fn judged(&mut self, judgement: &Judgement) {
         let entry = &mut self.entry;
         entry.verdict = Some(judgement.verdict);
         entry.revision = judgement.revision;
         entry.retention = judgement.retention;
         entry.findings = judgement.findings.iter().map(finding).collect();
-        entry.content = content;
+        entry.content = judgement.content.as_ref().map(|content| content.reveal().to_owned());
         let forwarded = match &judgement.ruling {
             Ruling::Hold(held) => Some(held.digest()),
             Ruling::Clear(clearance) => Some(clearance.digest()),
@@ -118,15 +118,5 @@ fn query_of(judgement: &Judgement) -> Option<&Query> {
     match &judgement.ruling {
         Ruling::Hold(held) => Some(held.query()),
         Ruling::Clear(_) | Ruling::Deny(_) => judgement.query.as_ref(),
-    }
-}
-
-/// What is kept of the text.
-pub(in crate::sidecar) fn content(rules: &RuleSet, judgement: &Judgement) -> Option<String> {
-    let query = query_of(judgement)?;
-    match judgement.retention {
-        Retention::None | Retention::Digest => None,
-        Retention::Full => std::str::from_utf8(query.body()).ok().map(str::to_owned),
-        Retention::Masked => Some(masked(rules, query)),
     }
 }
