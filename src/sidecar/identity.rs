@@ -158,6 +158,12 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a He
 fn bearer(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(value) = single(headers, &AUTHORIZATION)? else { return Ok(None) };
     let Ok(text) = value.to_str() else { return Err(Refusal::Credential("it is not plain text")) };
+    // `Bearer`, a tab and a key, or the two run together: lenient servers read it, so it must not pass for nobody's.
+    let meant = text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
+    let spaced = text.contains(' ') && !text.contains('\t');
+    if meant && !spaced {
+        return Err(Refusal::Credential("it is not `Bearer`, a space and a token"));
+    }
     let Some((scheme, token)) = text.split_once(' ') else { return Ok(None) };
     Ok(scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()))
 }

@@ -138,6 +138,9 @@ fn api_key_is_found_in_each_header_and_an_unknown_one_refused() {
     }
     check(&settings(), &[("authorization", "Bearer sk-1")], Ok((Some("carol"), Proof::ApiKey)));
     check(&settings(), &[("authorization", "bearer sk-2")], Err("credential_invalid"));
+    for run_together in ["Bearer\tsk-1", "Bearer\tsk-1 x", "Bearersk-1", "BEARER"] {
+        check(&settings(), &[("authorization", run_together)], Err("credential_invalid"));
+    }
     check(&settings(), &[("authorization", "Bearer sk-1"), ("authorization", "Bearer x")], Err("credential_invalid"));
 }
 
