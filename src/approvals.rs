@@ -32,11 +32,11 @@ mod view;
 mod visible;
 
 pub use advance::{CLAIM_WINDOW, CLAIMS_MAX, Effect, Event, Refused, Step, advance, who_may_decide};
-pub use ask::{Ask, Reason, Requester};
-pub use chain::{Approver, Chain, Quorum, Stage};
+pub use ask::{Ahead, Ask, Reason, Requester};
+pub use chain::{Approver, Chain, ClientGone, Quorum, Stage, VALID_FOR_MAX_DEFAULT};
 pub use excerpt::excerpt;
-pub use hold::{Claim, EXCERPT_BYTES_MAX, Ending, Hold, Obstacle, Phase, Track, Vote};
-pub use join::{ANSWER_WINDOW, joins};
+pub use hold::{ATTENDED_FOR, Claim, EXCERPT_BYTES_MAX, Ending, Hold, Obstacle, Phase, Track, Vote, later};
+pub use join::{ANSWER_WINDOW, join_key, joins};
 pub use person::{Ballot, Decision, Person};
 pub use release::{NotReleased, Release};
 pub use view::{UNTRUSTED, View};

@@ -33,10 +33,12 @@ mod offered;
 mod outgoing;
 mod permit;
 mod ports;
+mod prefer;
 mod read;
 mod refusal;
 mod rulebook;
 mod settings;
+mod status;
 mod upstream;
 mod visit;
 

@@ -10,6 +10,8 @@ mod bench;
 mod raw;
 #[path = "support/upstream.rs"]
 mod upstream;
+#[path = "gate/waiting.rs"]
+mod waiting;
 
 use bench::Bench;
 use countersign::approvals::Decision;

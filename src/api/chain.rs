@@ -26,8 +26,33 @@ pub struct ApprovalChainSpec {
     /// Whether the person who asked may not decide.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub separation_of_duties: bool,
+    /// What becomes of a hold whose client went away: `Detach` lets it live on until people decide or it expires, and the
+    /// same query joins it again; `Cancel` ends it, so that nobody is asked for something that nobody waits for.
+    #[serde(default, skip_serializing_if = "ClientGone::is_default")]
+    pub on_client_gone: ClientGone,
+    /// Longest time that an approval asked for ahead of time (`countersign request --valid-for`) may be used after it was
+    /// given: `8h`; `1h` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for_max: Option<String>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
+}
+
+/// What becomes of a hold whose client went away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum ClientGone {
+    /// It lives on.
+    #[default]
+    Detach,
+    /// It ends.
+    Cancel,
+}
+
+impl ClientGone {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One stage of a chain.

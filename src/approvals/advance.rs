@@ -27,6 +27,17 @@ pub enum Event {
     Decided(Ballot),
     /// Time has passed: escalations and expiry that are due take place.
     Tick,
+    /// A client waits, or was told to be back by then. Matters only where the chains cancel what nobody waits for.
+    Attended {
+        /// How long it counts as waited for without another word.
+        until: Timestamp,
+    },
+    /// The gate was not there, so that nobody could wait: whoever waited has until then to come back. Comes before any
+    /// [`Event::Tick`].
+    Resumed {
+        /// When clients must be back.
+        until: Timestamp,
+    },
     /// The client went away, and the policy says that this cancels the hold.
     ClientGone,
     /// Somebody withdrew the question.
@@ -150,6 +161,8 @@ pub fn advance(hold: &Hold, event: Event, now: Timestamp) -> Result<Step, Refuse
     match event {
         Event::Tick => timers(&mut step, now),
         Event::Decided(ballot) => decide(&mut step, &ballot, now)?,
+        Event::Attended { until } => attend(&mut step, until, now)?,
+        Event::Resumed { until } => step.hold.attended_until = step.hold.attended_until.map(|at| at.max(until)),
         Event::ClientGone => cancel(&mut step, Ending::ClientGone, now)?,
         Event::Withdrawn { by, reason } => {
             well_spoken(&by, &reason)?;
@@ -165,12 +178,15 @@ pub fn advance(hold: &Hold, event: Event, now: Timestamp) -> Result<Step, Refuse
     Ok(step)
 }
 
-/// Expiry is looked at first: whoever is late is late, escalated or not.
+/// Expiry is looked at first: whoever is late is late, escalated or not. Then whether anybody still waits.
 fn timers(step: &mut Step, now: Timestamp) {
     let Some((deadline, chain)) = step.hold.next_expiry() else { return };
     if deadline <= now {
         let how = Ending::Expired(chain.name.clone());
         return settle(step, how, now);
+    }
+    if step.hold.attended_until.is_some_and(|until| until <= now) {
+        return settle(step, Ending::ClientGone, now);
     }
     let Step { hold, effects } = step;
     for (chain, track) in hold.ask.chains.iter().zip(&mut hold.tracks) {
@@ -199,6 +215,15 @@ fn still_pending(step: &mut Step, now: Timestamp) -> Result<(), Refused> {
             Err(Refused::Finished { id: step.hold.id(), phase })
         }
     }
+}
+
+/// Several clients may wait: one that is told to be back sooner takes nothing from another.
+fn attend(step: &mut Step, until: Timestamp, now: Timestamp) -> Result<(), Refused> {
+    still_pending(step, now)?;
+    if let Some(attended) = &mut step.hold.attended_until {
+        *attended = (*attended).max(until);
+    }
+    Ok(())
 }
 
 fn cancel(step: &mut Step, how: Ending, now: Timestamp) -> Result<(), Refused> {
@@ -318,11 +343,21 @@ fn claim(hold: &mut Hold, by: String, join: Digest, digest: Digest, now: Timesta
     if hold.claims.len() >= CLAIMS_MAX {
         return used_up("it was claimed three times");
     }
-    if now > later(approved_at, CLAIM_WINDOW) {
-        return used_up("it was approved more than ten minutes ago");
+    let (until, why) = usable_until(hold, approved_at);
+    if now > until {
+        return used_up(why);
     }
     hold.claims.push(Claim { by, at: now });
     Ok(())
+}
+
+/// An approval ahead of time waits for its query; from its first use on it is like any other.
+fn usable_until(hold: &Hold, approved_at: Timestamp) -> (Timestamp, &'static str) {
+    match (&hold.ask.ahead, hold.claims.first()) {
+        (Some(ahead), None) => (later(approved_at, ahead.valid_for), "it was not used while it was valid"),
+        (Some(_), Some(first)) => (later(first.at, CLAIM_WINDOW), "it was first used more than ten minutes ago"),
+        (None, _) => (later(approved_at, CLAIM_WINDOW), "it was approved more than ten minutes ago"),
+    }
 }
 
 fn deliver(hold: &mut Hold, now: Timestamp) -> Result<(), Refused> {

@@ -3,6 +3,8 @@
 //! Must not know how the answer is found. Guarantees that an [`Ask`] never carries the query's bytes: digests, reasons
 //! and an excerpt only.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Chain;
@@ -31,6 +33,15 @@ pub struct Reason {
     pub place: String,
 }
 
+/// A question that was put before its query came.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Ahead {
+    /// Who put it; nobody authenticated that name.
+    pub by: String,
+    /// How long the approval may be used once it is given.
+    pub valid_for: Duration,
+}
+
 /// A question to people: everything a hold starts from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ask {
@@ -46,6 +57,9 @@ pub struct Ask {
     pub revision: Digest,
     /// Who asked.
     pub requester: Requester,
+    /// The namespace of the workload that was asked.
+    #[serde(default)]
+    pub namespace: String,
     /// `POST /v1/chat/completions`.
     pub route: String,
     /// The model the caller named.
@@ -59,6 +73,12 @@ pub struct Ask {
     pub excerpt: Content,
     /// When.
     pub opened_at: Timestamp,
+    /// Set when it was put before the query came: no client waits for the answer.
+    #[serde(default)]
+    pub ahead: Option<Ahead>,
+    /// Where the client wants to be told of the end; checked against what the gate allows.
+    #[serde(default)]
+    pub callback: Option<String>,
 }
 
 /// The excerpt is stored with its hold, so its text is written out here and nowhere else.

@@ -4,6 +4,20 @@ use std::time::Duration;
 
 use crate::rules::ChainRef;
 
+/// How long an approval that was asked for ahead of time stays usable at most, unless its chain says otherwise: long
+/// enough for a run that starts after lunch, short enough that people remember what they approved.
+pub const VALID_FOR_MAX_DEFAULT: Duration = Duration::from_hours(1);
+
+/// What becomes of a hold whose client went away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum ClientGone {
+    /// The hold lives on until people decide or it expires; the same query joins it again.
+    #[default]
+    Detach,
+    /// The hold ends as cancelled: nobody is asked for something that nobody waits for.
+    Cancel,
+}
+
 /// Who decides, stage by stage.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Chain {
@@ -13,8 +27,18 @@ pub struct Chain {
     pub expires_after: Duration,
     /// Whether the person who asked may not decide.
     pub separation_of_duties: bool,
+    /// What becomes of a hold whose client went away.
+    #[serde(default)]
+    pub on_client_gone: ClientGone,
+    /// Longest time that an approval asked for ahead of time may be used after it was given.
+    #[serde(default = "valid_for_max_default")]
+    pub valid_for_max: Duration,
     /// The stages, in order; never empty.
     pub stages: Vec<Stage>,
+}
+
+const fn valid_for_max_default() -> Duration {
+    VALID_FOR_MAX_DEFAULT
 }
 
 /// One stage.

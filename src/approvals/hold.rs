@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::person::{Reach, enough};
-use super::{Ask, Ballot, Chain, Stage};
-use crate::base::{Content, HoldId};
+use super::{Ask, Ballot, Chain, ClientGone, Stage};
+use crate::base::{Content, Digest, Hasher, HoldId};
 use crate::rules::ChainRef;
 
 /// Most reasons kept with a hold: more than a person reads.
@@ -20,6 +20,9 @@ pub(super) const FIELD_CHARS_MAX: usize = 256;
 pub(super) const GROUPS_MAX: usize = 64;
 /// Longest excerpt kept: what a person can take in at a glance, and what 1,000 holds may cost in memory.
 pub const EXCERPT_BYTES_MAX: usize = 4096;
+/// How long a hold counts as waited for after its client's last sign of life, where that matters: two signs may be lost
+/// before people stop being asked.
+pub const ATTENDED_FOR: Duration = Duration::from_secs(30);
 
 /// How far a hold has come. All but `Pending` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -215,6 +218,9 @@ pub struct Hold {
     pub(super) delivered_at: Option<Timestamp>,
     pub(super) version: u64,
     pub(super) changed_at: Timestamp,
+    /// Until when somebody waits; `None` where it does not matter whether anybody does.
+    #[serde(default)]
+    pub(super) attended_until: Option<Timestamp>,
 }
 
 impl Hold {
@@ -228,7 +234,33 @@ impl Hold {
             Some(obstacle) => State::Ended { at, how: Ending::NeverApprovable(obstacle) },
             None => State::Pending,
         };
-        Self { ask, state, tracks, claims: Vec::new(), delivered_at: None, version: 0, changed_at: at }
+        let attended_until = cancels(&ask).then(|| later(at, ATTENDED_FOR));
+        Self { ask, state, tracks, claims: Vec::new(), delivered_at: None, version: 0, changed_at: at, attended_until }
+    }
+
+    /// Until when somebody counts as waiting; `None` where the hold lives on whether anybody waits or not.
+    #[must_use]
+    pub const fn attended_until(&self) -> Option<Timestamp> {
+        self.attended_until
+    }
+
+    /// What holds have in common that are one row of an inbox: the same caller, rules, chains, route and model. Anonymous
+    /// callers are one caller here.
+    #[must_use]
+    pub fn group(&self) -> Digest {
+        let ask = &self.ask;
+        let mut hasher = Hasher::default();
+        hasher.field(format!("{:?}", ask.requester.user).as_bytes());
+        hasher.field(ask.route.as_bytes());
+        hasher.field(ask.model.as_deref().unwrap_or_default().as_bytes());
+        let mut rules: Vec<String> = ask.reasons.iter().map(|r| format!("{}/{}", r.policy, r.rule)).collect();
+        rules.extend(ask.chains.iter().map(|chain| format!("chain {}", chain.name)));
+        rules.sort_unstable();
+        rules.dedup();
+        for rule in &rules {
+            hasher.field(rule.as_bytes());
+        }
+        hasher.finish()
     }
 
     /// Its id.
@@ -294,7 +326,8 @@ impl Hold {
     #[must_use]
     pub fn next_timer(&self) -> Option<Timestamp> {
         let escalation = self.tracks().filter_map(|(chain, track)| track.escalates_at(chain)).min();
-        self.deadline().map(|deadline| escalation.map_or(deadline, |at| at.min(deadline)))
+        let deadline = self.deadline()?;
+        Some([escalation, self.attended_until].into_iter().flatten().fold(deadline, Timestamp::min))
     }
 
     pub(super) fn next_expiry(&self) -> Option<(Timestamp, &Chain)> {
@@ -312,7 +345,16 @@ impl Hold {
     }
 }
 
-pub(super) fn later(from: Timestamp, by: Duration) -> Timestamp {
+/// Every chain must agree that the hold ends when nobody waits; whoever put it ahead of time, or wants to be called back,
+/// is not expected to wait.
+fn cancels(ask: &Ask) -> bool {
+    let waits = ask.ahead.is_none() && ask.callback.is_none();
+    waits && !ask.chains.is_empty() && ask.chains.iter().all(|chain| chain.on_client_gone == ClientGone::Cancel)
+}
+
+/// A moment so long after another; the end of time where there is none.
+#[must_use]
+pub fn later(from: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     from.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -9,10 +9,25 @@ use jiff::Timestamp;
 
 use super::hold::later;
 use super::{Ask, Ending, Event, Hold, advance};
+use crate::base::{Digest, Hasher, HoldId};
 
 /// How long a denial or an expiry answers the same query without asking people again: longer than the 60 s after which a
 /// waiting client comes back at the latest, short enough that nobody takes it for a ban.
 pub const ANSWER_WINDOW: Duration = Duration::from_mins(2);
+
+/// What makes a repeated query the same: identity, route (`POST /v1/chat/completions`) and the body as it came. Anonymous
+/// callers have no identity; each hold of theirs has a key of its own, which only the approval's id leads to.
+#[must_use]
+pub fn join_key(user: Option<&str>, route: &str, body: Digest, hold: HoldId) -> Digest {
+    let mut hasher = Hasher::default();
+    match user {
+        Some(user) => hasher.field(format!("user {user}").as_bytes()),
+        None => hasher.field(format!("anonymous {hold}").as_bytes()),
+    }
+    hasher.field(route.as_bytes());
+    hasher.field(body.as_bytes());
+    hasher.finish()
+}
 
 /// Whether the query behind `ask` joins `hold`: it waits, or may still be claimed, or was refused a moment ago.
 ///

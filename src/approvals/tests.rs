@@ -36,7 +36,14 @@ fn stage(label: &str, approvers: Vec<Approver>, approve: u32, deny: u32) -> Stag
 }
 
 fn chain(label: &str, stages: Vec<Stage>) -> Chain {
-    Chain { name: name(label), expires_after: Duration::from_mins(10), separation_of_duties: true, stages }
+    Chain {
+        name: name(label),
+        expires_after: Duration::from_mins(10),
+        separation_of_duties: true,
+        on_client_gone: ClientGone::Detach,
+        valid_for_max: Duration::from_hours(1),
+        stages,
+    }
 }
 
 pub(super) fn legal() -> Chain {
@@ -51,6 +58,7 @@ pub(super) fn ask(chains: Vec<Chain>) -> Ask {
         digest: Digest::of(b"body"),
         revision: Digest::of(b"rules"),
         requester: Requester { user: Some("rita".to_owned()), groups: vec!["legal".to_owned()] },
+        namespace: "models".to_owned(),
         route: "POST /v1/chat/completions".to_owned(),
         model: Some("llama".to_owned()),
         chains,
@@ -62,6 +70,8 @@ pub(super) fn ask(chains: Vec<Chain>) -> Ask {
         }],
         excerpt: Content::new("messages[0].content (User):\n| hello\n"),
         opened_at: at(0),
+        ahead: None,
+        callback: None,
     }
 }
 
@@ -298,6 +308,86 @@ fn an_approval_is_claimed_thrice_within_ten_minutes_until_it_was_delivered() {
     }
 }
 
+/// An approval of this hold, at these seconds.
+fn approved_at(second: i64) -> [(i64, Event); 2] {
+    [(second, approves("alice", &[])), (second, approves("bob", &["legal"]))]
+}
+
+#[track_caller]
+fn check_hold(mut hold: Hold, events: &[(i64, Event)], phase: Phase, refused: &str) {
+    let mut words = String::new();
+    for (second, event) in events {
+        match advance(&hold, event.clone(), at(*second)) {
+            Ok(step) => hold = step.hold,
+            Err(why) => words = why.to_string(),
+        }
+    }
+    assert_eq!(hold.phase(), phase);
+    assert!(words.contains(refused) && refused.is_empty() == words.is_empty(), "`{words}`");
+}
+
+#[test]
+fn an_approval_ahead_of_time_waits_for_its_query_as_long_as_it_is_valid() {
+    let ahead = Ahead { by: "rita".to_owned(), valid_for: Duration::from_hours(2) };
+    let hold = || Hold::open(Ask { ahead: Some(ahead.clone()), ..ask(vec![legal()]) });
+    let then = |more: &[(i64, Event)]| [&approved_at(60)[..], more].concat();
+    check_hold(hold(), &then(&[(7260, claims())]), Phase::Approved, "");
+    check_hold(hold(), &then(&[(7261, claims())]), Phase::Approved, "while it was valid");
+    // From its first use on it is like any other: a broken connection may be repeated, not a day's work.
+    check_hold(hold(), &then(&[(7000, claims()), (7600, claims())]), Phase::Approved, "");
+    check_hold(hold(), &then(&[(3000, claims()), (3601, claims())]), Phase::Approved, "first used more than ten");
+    check_hold(hold(), &then(&[(70, claims()), (71, Event::Delivered), (72, claims())]), Phase::Approved, "delivered");
+    assert!(View::of(&hold()).fields().iter().any(|(name, _)| *name == "Ahead of time"), "people see how long");
+}
+
+#[test]
+fn a_hold_that_nobody_waits_for_ends_where_every_chain_says_so() {
+    let cancel = || Chain { on_client_gone: ClientGone::Cancel, ..legal() };
+    let other = Chain { name: name("other"), ..legal() };
+    let hold = |chains| Hold::open(ask(chains));
+    let attended = |second, until| (second, Event::Attended { until: at(until) });
+    check_hold(hold(vec![legal()]), &[(300, Event::Tick)], Phase::Pending, "");
+    check_hold(hold(vec![cancel(), other]), &[(300, Event::Tick)], Phase::Pending, "");
+    check_hold(hold(vec![cancel()]), &[(29, Event::Tick)], Phase::Pending, "");
+    check_hold(hold(vec![cancel()]), &[(30, Event::Tick)], Phase::Cancelled, "");
+    check_hold(hold(vec![cancel()]), &[(30, approves("alice", &[]))], Phase::Pending, "finished: Cancelled");
+    // Of two who wait, the one who leaves takes nothing from the other.
+    let two = [attended(20, 100), attended(21, 40), (99, Event::Tick)];
+    check_hold(hold(vec![cancel()]), &two, Phase::Pending, "");
+    check_hold(hold(vec![cancel()]), &[&two[..], &[(100, Event::Tick)]].concat(), Phase::Cancelled, "");
+    // While the gate was away nobody could wait.
+    let away = [(400, Event::Resumed { until: at(470) }), (469, Event::Tick)];
+    check_hold(hold(vec![cancel()]), &away, Phase::Pending, "");
+    check_hold(hold(vec![cancel()]), &[&away[..], &[(470, Event::Tick)]].concat(), Phase::Cancelled, "");
+    check_hold(hold(vec![cancel()]), &[attended(1, 10_000), (600, Event::Tick)], Phase::Expired, "");
+    for waits_not in [
+        Ask { ahead: Some(Ahead { by: "rita".to_owned(), valid_for: Duration::ZERO }), ..ask(vec![cancel()]) },
+        Ask { callback: Some("https://hooks.example.org/".to_owned()), ..ask(vec![cancel()]) },
+    ] {
+        check_hold(Hold::open(waits_not), &[(300, Event::Tick)], Phase::Pending, "");
+    }
+    let timer = hold(vec![cancel()]).next_timer();
+    assert_eq!(timer, Some(at(30)), "the store looks at it in time");
+}
+
+#[test]
+fn similar_holds_are_one_group() {
+    let group = |ask: Ask| Hold::open(ask).group();
+    let base = group(ask(vec![legal()]));
+    let again = Ask { id: HoldId::of(at(5), [9; 10]), digest: Digest::of(b"other"), ..ask(vec![legal()]) };
+    assert_eq!(group(again), base);
+    let reason = Reason { rule: "other".to_owned(), ..ask(vec![]).reasons[0].clone() };
+    for different in [
+        Ask { requester: Requester::default(), ..ask(vec![legal()]) },
+        Ask { reasons: vec![reason], ..ask(vec![legal()]) },
+        Ask { model: None, ..ask(vec![legal()]) },
+        Ask { route: "POST /v1/completions".to_owned(), ..ask(vec![legal()]) },
+        ask(vec![Chain { name: name("other"), ..legal() }]),
+    ] {
+        assert_ne!(group(different), base);
+    }
+}
+
 #[test]
 fn the_excerpt_is_gone_when_the_hold_has_ended() {
     let (hold, _) = live(vec![legal()], &[(1, denies("alice", &[]))]);
@@ -374,6 +464,8 @@ fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
         8 => decided,
         2 => Just(Event::Tick),
         1 => Just(Event::ClientGone),
+        1 => (0_i64..700).prop_map(|second| Event::Attended { until: at(second) }),
+        1 => (0_i64..700).prop_map(|second| Event::Resumed { until: at(second) }),
         2 => Just(claims()),
         1 => Just(Event::Delivered),
     ];
@@ -386,9 +478,10 @@ fn chains() -> impl Strategy<Value = Vec<Chain>> {
     let one =
         (approvers, 1_u32..4, 1_u32..3).prop_map(|(approvers, approve, deny)| stage("s", approvers, approve, deny));
     let stages = prop::collection::vec(one, 1..3);
-    let one = (stages, any::<bool>()).prop_map(|(stages, duties)| {
+    let one = (stages, any::<bool>(), any::<bool>()).prop_map(|(stages, duties, cancel)| {
         let mut chain = chain("c", stages);
         chain.separation_of_duties = duties;
+        chain.on_client_gone = if cancel { ClientGone::Cancel } else { ClientGone::Detach };
         chain
     });
     prop::collection::vec(one, 1..3)

@@ -35,6 +35,10 @@ impl View {
             ("Model", ask.model.as_deref().map_or_else(|| "not named".to_owned(), line)),
             ("Opened", ask.opened_at.to_string()),
         ];
+        if let Some(ahead) = &ask.ahead {
+            let text = format!("put by {}; the approval may be used for {:?}", ahead.by, ahead.valid_for);
+            fields.push(("Ahead of time", line(&text)));
+        }
         fields.extend(ask.chains.iter().map(|chain| ("Chain", line(&describe(chain)))));
         fields.extend(ask.reasons.iter().map(|reason| {
             let text = format!("{} / {}: {} in {}", reason.policy, reason.rule, reason.matcher, reason.place);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::limits::{APPROVERS_MAX, DECIDE_MAX, DECIDE_MIN, EXPIRES_AFTER_DEFAULT, QUORUM_MAX, STAGES_MAX};
+use super::limits::{
+    APPROVERS_MAX, DECIDE_MAX, DECIDE_MIN, EXPIRES_AFTER_DEFAULT, QUORUM_MAX, STAGES_MAX, VALID_FOR_MAX_MAX,
+};
 use super::path::FieldPath;
 use super::report::Report;
 use super::text::{printable, span_of_time, unique};
@@ -19,6 +21,10 @@ pub(super) fn strict(name: ChainRef, spec: &loose::ApprovalChainSpec, report: &m
         None => EXPIRES_AFTER_DEFAULT,
         Some(text) => span_of_time(text, &expires, DECIDE_MIN..=DECIDE_MAX, report).unwrap_or(EXPIRES_AFTER_DEFAULT),
     };
+    let valid_for_max = spec
+        .valid_for_max
+        .as_ref()
+        .and_then(|text| span_of_time(text, &spec_path.field("validForMax"), DECIDE_MIN..=VALID_FOR_MAX_MAX, report));
     let stages_path = spec_path.field("stages");
     if spec.stages.is_empty() {
         report.error(&stages_path, "a chain needs at least one stage");
@@ -30,7 +36,17 @@ pub(super) fn strict(name: ChainRef, spec: &loose::ApprovalChainSpec, report: &m
     unique(names, |i| stages_path.index(i).field("name"), "stage", report);
     let stages = spec.stages.iter().enumerate();
     let stages = stages.map(|(i, stage)| one(stage, &stages_path.index(i), expires_after, report)).collect();
-    strict::Chain { name, expires_after, separation_of_duties: spec.separation_of_duties, stages }
+    strict::Chain {
+        name,
+        expires_after,
+        separation_of_duties: spec.separation_of_duties,
+        on_client_gone: match spec.on_client_gone {
+            loose::ClientGone::Detach => strict::ClientGone::Detach,
+            loose::ClientGone::Cancel => strict::ClientGone::Cancel,
+        },
+        valid_for_max: valid_for_max.unwrap_or(strict::VALID_FOR_MAX_DEFAULT),
+        stages,
+    }
 }
 
 fn one(stage: &loose::Stage, path: &FieldPath, expires_after: Duration, report: &mut Report<'_>) -> strict::Stage {

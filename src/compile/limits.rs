@@ -47,6 +47,8 @@ pub(super) const EXPIRES_AFTER_DEFAULT: Duration = Duration::from_hours(1);
 pub(super) const DECIDE_MIN: Duration = Duration::from_secs(1);
 /// Longest time for people to decide; no client waits longer, and a hold costs memory.
 pub(super) const DECIDE_MAX: Duration = Duration::from_hours(7 * 24);
+/// Longest time that an approval asked for ahead of time may be used: who approves must still know what it was.
+pub(super) const VALID_FOR_MAX_MAX: Duration = Duration::from_hours(7 * 24);
 /// Longest time that a release carries repeated text.
 pub(super) const CARRY_MAX: Duration = Duration::from_hours(30 * 24);
 /// Shortest window of a rate.

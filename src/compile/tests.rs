@@ -10,7 +10,7 @@ use super::matcher::Trail;
 use super::report::Report;
 use super::*;
 use crate::api::Object;
-use crate::approvals::Approver;
+use crate::approvals::{Approver, ClientGone};
 use crate::query::{GapKind, Operation, Role};
 use crate::rules::{self, Action, ChainRef, Disposition, Failure, Matcher, PolicyRef, Retention, TextMatch, Workload};
 
@@ -129,6 +129,7 @@ fn chains_have_their_defaults() {
     let chain = &compiled.chains[&namespaced("legal")];
     assert_eq!(chain.expires_after, Duration::from_hours(1));
     assert!(!chain.separation_of_duties && chain.stages[0].escalate_after.is_none());
+    assert_eq!((chain.on_client_gone, chain.valid_for_max), (ClientGone::Detach, Duration::from_hours(1)));
     assert_eq!((chain.stages[0].quorum.approve, chain.stages[0].quorum.deny), (1, 1));
     assert_eq!(chain.stages[0].approvers, [Approver::Group("g".to_owned()), Approver::User("u".to_owned())]);
 }

@@ -20,7 +20,7 @@ use super::permit::Permit;
 use super::refusal::Refusal;
 use super::rulebook::InForce;
 use super::visit::{Visit, model_kept};
-use super::{hold, judging, read};
+use super::{hold, judging, read, status};
 use crate::approvals::excerpt;
 use crate::audit::Outcome;
 use crate::query::{Operation, Query};
@@ -33,12 +33,15 @@ pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Inc
     let (head, incoming) = request.into_parts();
     let mut source = Source::new(incoming);
     let mut visit = Visit::open(&shared, peer, head);
+    if status::is_own(visit.head.uri.path()) {
+        return Box::pin(status::answer(visit)).await;
+    }
     match judged(&mut visit, &mut source).await {
         Ok(Ruling::Clear(clearance)) => {
             let outcome = outcome(clearance.basis());
             visit.forward(outcome, Permit::from(clearance), None).await
         }
-        Ok(Ruling::Hold(held)) => hold::hold(visit, *held).await,
+        Ok(Ruling::Hold(held)) => Box::pin(hold::hold(visit, *held)).await,
         Ok(Ruling::Deny(denial)) => visit.refuse(&Refusal::Denied(denial)),
         Err(refusal) if visit.posture() == Posture::Observe => visit.observe(refusal, source).await,
         Err(refusal) => visit.refuse(&refusal),
@@ -68,7 +71,7 @@ async fn judged(visit: &mut Visit, source: &mut Source) -> Result<Ruling, Refusa
 }
 
 /// Who asks.
-fn caller(visit: &mut Visit) -> Result<(), Refusal> {
+pub(super) fn caller(visit: &mut Visit) -> Result<(), Refusal> {
     let now = visit.shared.ports.clock.now();
     let settings = &visit.shared.settings.identity;
     let identity = identify(settings, visit.peer, &mut visit.head.headers, now)?;

@@ -8,13 +8,16 @@
 //!
 //! Knows nothing of how people are asked.
 
+mod open;
 mod shape;
 mod stream;
 mod wait;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER};
+use http::{Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -22,24 +25,27 @@ use super::gate::judge_query;
 use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::ports::HoldFailure;
-use super::refusal::{APPROVAL_ID, Refusal};
+use super::prefer::{Answering, Prefer};
+use super::refusal::{Refusal, link};
+use super::status::{self, attend};
 use super::visit::Visit;
-use crate::approvals::{Ask, Chain, Phase, Reason, Release, Requester};
+use crate::approvals::{Hold, Phase, Release};
 use crate::audit::Outcome;
-use crate::base::{Digest, Hasher, HoldId};
-use crate::rules::{Held, Ruling, Verdict};
+use crate::base::{Digest, HoldId};
+use crate::query::Query;
+use crate::rules::{Held, Ruling};
 use crate::telemetry::Metrics;
+use open::{Opened, open};
 
 pub(super) use shape::Framing;
 pub(super) use stream::HeldStream;
-
-/// Most reasons shown to people.
-const REASONS_MAX: usize = 64;
 
 /// A query that waits.
 pub(super) struct Waiting {
     visit: Visit,
     held: Held,
+    /// As it was when this query came.
+    hold: Hold,
     id: HoldId,
     join: Digest,
     since: Instant,
@@ -68,100 +74,58 @@ impl Drop for Slot {
     }
 }
 
+/// How the client of a held query waits.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    /// Its stream is kept alive.
+    Streaming(Framing),
+    /// In silence for a slice, then it is told to come again.
+    Sliced,
+    /// It asked for a place to ask at.
+    Async(Prefer),
+}
+
+impl Manner {
+    fn of(visit: &Visit, query: &Query) -> Self {
+        let prefer = Prefer::of(&visit.head.headers);
+        match (prefer.answer, Framing::of(visit, query)) {
+            (Answering::Async, _) => Self::Async(prefer),
+            (Answering::InLine, Some(framing)) => Self::Streaming(framing),
+            (Answering::InLine, None) => Self::Sliced,
+        }
+    }
+}
+
 /// Asks people, and answers when they have decided or when the client cannot wait longer.
 pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
-    let framing = Framing::of(&visit, held.query());
+    let manner = Manner::of(&visit, held.query());
     let since = Instant::now();
-    let (id, join, slot) = match open(&mut visit, &held).await {
+    let opened = async {
+        let slot = Slot::taken(&visit)?;
+        Ok((open(&mut visit, &held).await?, slot))
+    };
+    let (Opened { hold, join }, slot) = match opened.await {
         Ok(opened) => opened,
         Err(refusal) => return visit.refuse(&refusal),
     };
+    let id = hold.id();
     visit.entry.hold = Some(id);
     if let Err(refusal) = visit.record(Outcome::Held) {
         return visit.refuse(&refusal);
     }
     visit.waiting_for = Some(id);
-    let waiting = Waiting { visit, held, id, join, since, slot };
-    let patience = waiting.patience(framing);
-    match (waiting.settled_within(patience).await, framing) {
+    let waiting = Waiting { visit, held, hold, id, join, since, slot };
+    let patience = waiting.patience(manner);
+    match (waiting.settled_within(patience).await, manner) {
         (wait::Settled::Phase(phase), _) => waiting.settle(phase).await,
         (wait::Settled::Failed(failure), _) => {
             let refusal = refused(failure);
             waiting.visit.refuse(&refusal)
         }
-        (wait::Settled::NotYet, Some(framing)) => stream::respond(waiting, framing),
-        (wait::Settled::NotYet, None) | (wait::Settled::Draining, _) => {
-            let refusal = waiting.pending();
-            waiting.visit.refuse(&refusal)
-        }
+        (wait::Settled::NotYet | wait::Settled::Draining, Manner::Async(prefer)) => waiting.accepted(prefer).await,
+        (wait::Settled::NotYet, Manner::Streaming(framing)) => stream::respond(waiting, framing),
+        (wait::Settled::NotYet, Manner::Sliced) | (wait::Settled::Draining, _) => waiting.sent_away().await,
     }
-}
-
-/// Opens a hold, or joins one.
-async fn open(visit: &mut Visit, held: &Held) -> Result<(HoldId, Digest, Slot), Refusal> {
-    let slot = Slot::taken(visit)?;
-    let route = format!("{} {}", visit.entry.method, visit.entry.path);
-    if let Some(id) = named_by_anonymous(visit) {
-        // Knowing the id is all an anonymous caller can show; the claim checks that it is for these very bytes.
-        return Ok((id, join(visit, held, &route, id), slot));
-    }
-    let now = visit.shared.ports.clock.now();
-    let id = HoldId::fresh(now);
-    let join = join(visit, held, &route, id);
-    let ask = Ask {
-        id,
-        query: visit.id,
-        join,
-        digest: held.digest(),
-        revision: held.revision(),
-        requester: Requester { user: visit.caller.user.clone(), groups: visit.caller.groups.clone() },
-        route,
-        model: held.query().model.clone(),
-        chains: chains(visit, held)?,
-        reasons: reasons(visit),
-        excerpt: std::mem::take(&mut visit.excerpt),
-        opened_at: now,
-    };
-    let id = visit.shared.ports.holds.open(ask).await.map_err(refused)?;
-    Ok((id, join, slot))
-}
-
-/// The hold that an anonymous caller says it waits for.
-fn named_by_anonymous(visit: &Visit) -> Option<HoldId> {
-    let named = visit.head.headers.get(APPROVAL_ID).filter(|_| visit.caller.user.is_none())?;
-    named.to_str().ok()?.parse().ok()
-}
-
-/// What makes a retry the same query: identity, route and the body as it came. Anonymous callers have no identity; each
-/// hold of theirs has a key of its own, which only the approval's id leads to.
-fn join(visit: &Visit, held: &Held, route: &str, id: HoldId) -> Digest {
-    let mut hasher = Hasher::default();
-    match &visit.caller.user {
-        Some(user) => hasher.field(format!("user {user}").as_bytes()),
-        None => hasher.field(format!("anonymous {id}").as_bytes()),
-    }
-    hasher.field(route.as_bytes());
-    hasher.field(Digest::of(held.query().body()).as_bytes());
-    hasher.finish()
-}
-
-fn chains(visit: &Visit, held: &Held) -> Result<Vec<Chain>, Refusal> {
-    let in_force = visit.in_force.as_ref().ok_or(Refusal::NotReady)?;
-    let find = |name| in_force.chains.get(name).cloned().ok_or_else(|| Refusal::UnknownChain(name.to_string()));
-    held.chains().iter().map(find).collect()
-}
-
-fn reasons(visit: &Visit) -> Vec<Reason> {
-    let holding = visit.entry.findings.iter().filter(|finding| !finding.audit_only);
-    let holding = holding.filter(|finding| finding.verdict == Verdict::Hold).take(REASONS_MAX);
-    holding
-        .map(|finding| Reason {
-            policy: finding.policy.clone(),
-            rule: finding.rule.clone(),
-            matcher: finding.matcher.clone(),
-            place: finding.place.clone(),
-        })
-        .collect()
 }
 
 fn refused(failure: HoldFailure) -> Refusal {
@@ -175,7 +139,26 @@ fn refused(failure: HoldFailure) -> Refusal {
 
 impl Waiting {
     fn pending(&self) -> Refusal {
-        Refusal::ApprovalPending { hold: self.id, retry_after: self.visit.shared.settings.hold.retry_after }
+        let settings = &self.visit.shared.settings.hold;
+        let again = settings.again(&self.visit.head.headers);
+        Refusal::ApprovalPending { hold: self.id, retry_after: settings.retry_after, again }
+    }
+
+    /// The retry answer.
+    async fn sent_away(mut self) -> Response<Outgoing> {
+        self.slot.ended = Phase::Pending;
+        attend(&self.visit, &self.hold, self.visit.shared.settings.hold.retry_after).await;
+        let refusal = self.pending();
+        self.visit.refuse(&refusal)
+    }
+
+    /// The answer to a client that asked for it: where the approval is, and when to ask.
+    async fn accepted(mut self, prefer: Prefer) -> Response<Outgoing> {
+        self.slot.ended = Phase::Pending;
+        let poll_after = self.visit.shared.settings.hold.poll_after;
+        attend(&self.visit, &self.hold, poll_after).await;
+        self.visit.waiting_for = None;
+        self.visit.signed(accepted(&self.hold, prefer, poll_after))
     }
 
     /// Acts on what people decided: the release is claimed, recorded and forwarded, or the query is refused.
@@ -196,6 +179,23 @@ impl Waiting {
         };
         visit.refuse(&refusal)
     }
+}
+
+/// `202`, which only those get who asked for it.
+fn accepted(hold: &Hold, prefer: Prefer, poll_after: Duration) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::whole(status::document(hold)));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(RETRY_AFTER, HeaderValue::from(poll_after.as_secs().clamp(1, 60)));
+    let applied = (HeaderName::from_static("preference-applied"), prefer.applied());
+    for (name, value) in [(LOCATION, status::path(hold.id())), (LINK, link(hold.id())), applied] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    response
 }
 
 /// Claims what people approved. A rule set that changed while they decided has its say first: it can refuse, and a hold

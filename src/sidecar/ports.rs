@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::approvals::{Ask, Phase, Release};
+use jiff::Timestamp;
+
+use crate::approvals::{Ask, Hold, Phase, Release};
 use crate::audit::Event;
 use crate::base::{Digest, HoldId, QueryId};
 use crate::rules::{Finding, Held};
@@ -36,6 +38,11 @@ pub trait Holds: Send + Sync {
     /// Opens a hold, or joins the pending one with the same join key (or the approved one that may still be claimed, or
     /// the one refused a moment ago: see `approvals::joins`); answers with the id that counts.
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>>;
+    /// The hold as it stands now.
+    fn look_up(&self, id: HoldId) -> Wait<'_, Result<Hold, HoldFailure>>;
+    /// A client waits for this hold, or was told to be back by then: where its chains cancel what nobody waits for, it
+    /// lives at least that long. Asked for only while it is pending.
+    fn attend(&self, id: HoldId, until: Timestamp) -> Wait<'_, Result<(), HoldFailure>>;
     /// Waits until the hold is settled; may be dropped at any time.
     fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>>;
     /// Takes the release of an approved hold; its use is persisted before this returns.

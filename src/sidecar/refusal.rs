@@ -10,12 +10,14 @@ mod shape;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::encoding::EncodingRefusal;
 use super::framing::Violation;
 use super::offered::NotOffered;
+use super::settings::Again;
+use super::status;
 use crate::audit::Outcome;
 use crate::base::{HoldId, QueryId};
 use crate::rules::Denial;
@@ -72,12 +74,14 @@ pub(super) enum Refusal {
     /// The record cannot be written.
     AuditUnavailable,
     /// People have not decided yet.
-    ApprovalPending { hold: HoldId, retry_after: Duration },
+    ApprovalPending { hold: HoldId, retry_after: Duration, again: Again },
     /// People said no.
     ApprovalDenied(HoldId),
     /// Nobody decided in time.
     ApprovalExpired(HoldId),
-    /// It was withdrawn.
+    /// There is no such approval for this caller.
+    ApprovalUnknown,
+    /// It was withdrawn, or nobody waited for it.
     ApprovalCancelled(HoldId),
     /// The release was for other bytes, or is used up.
     NotReleased(HoldId),
@@ -142,6 +146,7 @@ impl Refusal {
             Self::ApprovalDenied(_) => "approval_denied",
             Self::ApprovalExpired(_) => "approval_expired",
             Self::ApprovalCancelled(_) => "approval_cancelled",
+            Self::ApprovalUnknown => "approval_unknown",
             Self::NotReleased(_) => "approval_not_released",
             Self::UnknownChain(_) => "approval_chain_unknown",
             Self::ApprovalUnavailable => "approval_unavailable",
@@ -169,10 +174,12 @@ impl Refusal {
             Self::ContentType(_) | Self::Encoding(EncodingRefusal::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Encoding(EncodingRefusal::TooLarge) | Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Overloaded | Self::TooManyHeld => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::TooManyHeld | Self::ApprovalPending { again: Again::TooManyRequests, .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Credential(_) | Self::IdentityRequired => StatusCode::UNAUTHORIZED,
-            Self::NotOffered(_) => StatusCode::NOT_FOUND,
-            Self::ApprovalPending { .. } => StatusCode::CONFLICT,
+            Self::NotOffered(_) | Self::ApprovalUnknown => StatusCode::NOT_FOUND,
+            Self::ApprovalPending { again: Again::Conflict, .. } => StatusCode::CONFLICT,
             Self::Upgrade
             | Self::Denied(_)
             | Self::ApprovalDenied(_)
@@ -222,6 +229,7 @@ impl Refusal {
             Self::ApprovalDenied(hold) => format!("approval `{hold}` was denied"),
             Self::ApprovalExpired(hold) => format!("nobody decided about approval `{hold}` in time"),
             Self::ApprovalCancelled(hold) => format!("approval `{hold}` was cancelled"),
+            Self::ApprovalUnknown => "there is no such approval for this caller".to_owned(),
             Self::NotReleased(hold) => format!("approval `{hold}` does not release this query, or was used up"),
             Self::UnknownChain(chain) => format!("approval chain `{chain}` does not exist"),
             Self::ApprovalUnavailable => "approvals are unavailable at the moment".to_owned(),
@@ -259,6 +267,7 @@ impl Refusal {
             | Self::ApprovalDenied(_)
             | Self::ApprovalExpired(_)
             | Self::ApprovalCancelled(_)
+            | Self::ApprovalUnknown
             | Self::NotReleased(_)
             | Self::UnknownChain(_)
             | Self::TooManyHeld => Retry::Never,
@@ -312,6 +321,7 @@ impl Refusal {
             | Self::Unreadable(_)
             | Self::AuditUnavailable
             | Self::UnknownChain(_)
+            | Self::ApprovalUnknown
             | Self::ApprovalUnavailable
             | Self::TooManyHeld
             | Self::UpstreamFailed
@@ -347,8 +357,12 @@ impl Refusal {
                 headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().clamp(1, 60)));
             }
         }
-        if let Some(id) = self.hold().and_then(|hold| HeaderValue::from_str(&hold.to_string()).ok()) {
-            headers.insert(APPROVAL_ID, id);
+        let of_hold =
+            self.hold().map(|hold| [(HeaderName::from_static(APPROVAL_ID), hold.to_string()), (LINK, link(hold))]);
+        for (name, value) in of_hold.into_iter().flatten() {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
         }
         if matches!(self, Self::Route(RouteRefusal::Method)) {
             headers.insert(ALLOW, HeaderValue::from_static("POST, GET"));
@@ -358,6 +372,11 @@ impl Refusal {
         }
         response
     }
+}
+
+/// `Link` to the status of an approval (relation `status`, RFC 8631).
+pub(super) fn link(hold: HoldId) -> String {
+    format!("<{}>; rel=\"status\"", status::path(hold))
 }
 
 const fn route_status(refusal: RouteRefusal) -> StatusCode {

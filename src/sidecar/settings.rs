@@ -5,7 +5,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::Uri;
+use http::header::USER_AGENT;
+use http::{HeaderMap, Uri};
 
 use super::identity::IdentitySettings;
 use crate::base::limits::BODY_BYTES_MAX;
@@ -138,6 +139,11 @@ pub struct HoldSettings {
     pub slice: Duration,
     /// What a client is told to wait before it asks again, 1 to 60 s: every SDK obeys that range.
     pub retry_after: Duration,
+    /// What a client that asks for the status is told to wait: short, since asking is cheap.
+    pub poll_after: Duration,
+    /// Clients, by the beginning of `User-Agent`, that ask again after `429` and not after `409`. Everybody else gets `409`:
+    /// a `429` makes some routers take the model away from all their users.
+    pub retry_by_429: Vec<String>,
     /// How often a stream gets a comment; an Envoy route gives up after 15 s of silence.
     pub comment_every: Duration,
     /// How often a stream gets an empty delta; LangChain gives up after 120 s without one.
@@ -146,12 +152,32 @@ pub struct HoldSettings {
     pub waiting_max: usize,
 }
 
+/// The status by which a client is told to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// `409`, which SDKs retry.
+    Conflict,
+    /// `429`, for clients that retry nothing else of the 4xx kind.
+    TooManyRequests,
+}
+
+impl HoldSettings {
+    /// How to tell the client with these headers to come again.
+    pub(super) fn again(&self, headers: &HeaderMap) -> Again {
+        let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let known = self.retry_by_429.iter().any(|start| !start.is_empty() && agent.starts_with(start.as_str()));
+        if known { Again::TooManyRequests } else { Again::Conflict }
+    }
+}
+
 impl Default for HoldSettings {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(2),
             slice: Duration::from_secs(50),
             retry_after: Duration::from_mins(1),
+            poll_after: Duration::from_secs(5),
+            retry_by_429: ["curl/", "python-requests/", "python-urllib3/"].map(str::to_owned).to_vec(),
             comment_every: Duration::from_secs(10),
             delta_every: Duration::from_secs(45),
             waiting_max: 256,

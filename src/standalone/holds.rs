@@ -30,6 +30,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -49,6 +50,8 @@ use waiters::Waiters;
 /// How often the database is asked whether another process wrote: people do not notice it, and it costs microseconds.
 pub const LOOK_EVERY: Duration = Duration::from_millis(150);
 
+/// How long clients have to come back to a gate that was restarted: what they are told to wait at most, and a moment.
+const RETURN_WITHIN: Duration = Duration::from_secs(70);
 /// Stands for a change counter when there is something to look at, whatever the counter says.
 const UNSEEN: i64 = i64::MIN;
 
@@ -77,6 +80,7 @@ impl SqliteHolds {
         recorder: Arc<dyn Recorder>,
     ) -> Result<Arc<Self>, StoreFailure> {
         let store = Arc::new(Store::open(folder, Missing::Create, clock).await?);
+        store.resume(RETURN_WITHIN).await?;
         let scribe = Arc::new(Scribe::new(Arc::clone(&store), recorder));
         // Decisions may have come while no gate was running: the first look sees to them.
         let seen = std::sync::Mutex::new(UNSEEN);
@@ -170,6 +174,20 @@ impl Holds for SqliteHolds {
             let id = ask.id;
             match self.store.ask(ask).await.map_err(|failure| told(id, failure))? {
                 Opened::New(id) | Opened::Joined(id) => Ok(id),
+            }
+        })
+    }
+
+    fn look_up(&self, id: HoldId) -> Wait<'_, Result<Hold, HoldFailure>> {
+        Box::pin(async move { self.store.timed(id).await.map_err(|failure| told(id, failure)) })
+    }
+
+    fn attend(&self, id: HoldId, until: Timestamp) -> Wait<'_, Result<(), HoldFailure>> {
+        Box::pin(async move {
+            match self.store.apply(id, Event::Attended { until }).await {
+                // Whoever decided in between is heard by those who wait.
+                Ok(_) | Err(StoreFailure::Refused(_)) => Ok(()),
+                Err(failure) => Err(told(id, failure)),
             }
         })
     }

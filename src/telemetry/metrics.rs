@@ -154,9 +154,11 @@ impl Metrics {
         self.holds_pending.inc();
     }
 
-    /// A hold that was opened has ended, or nobody waits for it any more.
+    /// A hold that was opened has ended, or its client was sent away while it is pending.
     pub fn hold_settled(&self, phase: Phase) {
-        count(&self.holds, "phase", phase);
+        if phase != Phase::Pending {
+            count(&self.holds, "phase", phase);
+        }
         self.holds_pending.dec();
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign::approvals::{
-    self, Approver, Ask, Ballot, Chain, Decision, Hold, Person, Phase, Quorum, Release, Stage,
+    self, Approver, Ask, Ballot, Chain, ClientGone, Decision, Hold, Person, Phase, Quorum, Release, Stage,
 };
 use countersign::audit::{Event, QueryCompleted, QueryJudged};
 use countersign::base::{Clock, Digest, HoldId, ManualClock, QueryId};
@@ -20,6 +20,7 @@ use countersign::sidecar::{
 };
 use countersign::telemetry::Metrics;
 use countersign::wire::Server;
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -116,6 +117,14 @@ impl Desk {
         self.apply(id, approvals::Event::Decided(ballot)).expect("alice may decide");
     }
 
+    /// Lets time pass for every hold.
+    pub fn pass(&self, by: Duration) {
+        self.clock.advance(by);
+        for hold in self.holds() {
+            self.apply(hold.id(), approvals::Event::Tick).expect("time passes");
+        }
+    }
+
     pub fn expire(&self, id: HoldId) {
         self.clock.advance(Duration::from_hours(1));
         self.apply(id, approvals::Event::Tick).expect("time passes");
@@ -143,6 +152,17 @@ impl Holds for Desk {
             holds.insert(id, Hold::open(ask));
             self.changed.notify_waiters();
             Ok(id)
+        })
+    }
+
+    fn look_up(&self, id: HoldId) -> Wait<'_, Result<Hold, HoldFailure>> {
+        Box::pin(async move { self.holds.lock().unwrap().get(&id).cloned().ok_or(HoldFailure::Unknown(id)) })
+    }
+
+    fn attend(&self, id: HoldId, until: Timestamp) -> Wait<'_, Result<(), HoldFailure>> {
+        Box::pin(async move {
+            let _ = self.apply(id, approvals::Event::Attended { until });
+            Ok(())
         })
     }
 
@@ -190,6 +210,8 @@ pub fn chain() -> Chain {
         name: ChainRef { namespace: None, name: "people".to_owned() },
         expires_after: Duration::from_mins(30),
         separation_of_duties: false,
+        on_client_gone: ClientGone::Detach,
+        valid_for_max: Duration::from_hours(1),
         stages: vec![Stage {
             name: "one".to_owned(),
             approvers: vec![Approver::User("alice".to_owned())],
@@ -237,6 +259,13 @@ pub fn rule_set() -> InForce {
         rule("mask", "nickname", Action::Redact),
         rule("tell", "curious", Action::Alert { route: None }),
     ]))
+}
+
+/// `contract` is held, by a chain that says what becomes of a hold whose client went away.
+pub fn holding(on_client_gone: ClientGone) -> InForce {
+    let rules = vec![rule("ask", "contract", Action::Hold { chain: chain().name })];
+    let chain = Chain { on_client_gone, ..chain() };
+    InForce { chains: BTreeMap::from([(chain.name.clone(), chain)]), ..in_force(policy(rules)) }
 }
 
 /// `nickname` is redacted, and so much is kept.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::approvals::{Approver, Ask, Chain, Decision, Quorum, Reason, Requester, Stage};
+use crate::approvals::{Approver, Ask, Chain, ClientGone, Decision, Quorum, Reason, Requester, Stage};
 use crate::audit;
 use crate::base::{Content, Digest, HoldId, ManualClock, QueryId};
 use crate::cli::decide;
@@ -115,12 +115,15 @@ fn question(now: Timestamp, number: u8) -> Ask {
         digest: Digest::of(b"body"),
         revision: Digest::of(b"rules"),
         requester: Requester { user: Some("rita".to_owned()), groups: vec!["sales".to_owned()] },
+        namespace: "models".to_owned(),
         route: "POST /v1/chat/completions".to_owned(),
         model: Some("llama".to_owned()),
         chains: vec![Chain {
             name: name("legal-signoff"),
             expires_after: Duration::from_mins(30),
             separation_of_duties: true,
+            on_client_gone: ClientGone::Detach,
+            valid_for_max: Duration::from_hours(1),
             stages: vec![stage],
         }],
         reasons: vec![Reason {
@@ -131,6 +134,8 @@ fn question(now: Timestamp, number: u8) -> Ask {
         }],
         excerpt: Content::new("messages[0].content (User):\n| read the ⟪keyword, 8 characters⟫ of ACME\n"),
         opened_at: now,
+        ahead: None,
+        callback: None,
     }
 }
 

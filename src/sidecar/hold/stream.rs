@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -16,15 +17,19 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at};
 
 use super::shape::Words;
-use super::wait::Settled;
+use super::wait::{Settled, deadline};
 use super::{Framing, Waiting, refused};
+use crate::approvals::Phase;
 use crate::base::QueryId;
 use crate::sidecar::outgoing::Outgoing;
 use crate::sidecar::refusal::{Refusal, Told, event};
+use crate::sidecar::status::attend;
 use crate::wire::{ErrorStyle, Format};
 
 /// Chunks between the waiting side and the client's connection; back-pressure begins here.
 const CHUNKS_MAX: usize = 2;
+/// Shortest pause between comments, whatever deadline a client names: what it names must not make work.
+const COMMENT_EVERY_MIN: Duration = Duration::from_millis(500);
 
 /// The body of a held stream.
 pub(in crate::sidecar) struct HeldStream {
@@ -61,13 +66,17 @@ pub(super) fn respond(waiting: Waiting, framing: Framing) -> Response<Outgoing> 
     head.map(|_| Outgoing::Held(HeldStream { driver: Some(driver), chunks: receiver }))
 }
 
-async fn drive(waiting: Waiting, framing: Framing, chunks: mpsc::Sender<Bytes>) {
+async fn drive(mut waiting: Waiting, framing: Framing, chunks: mpsc::Sender<Bytes>) {
     let speaker = Speaker { framing, style: waiting.visit.style, query: waiting.visit.id, chunks };
     let settled = keep_alive(&waiting, &speaker).await;
     let refusal = match settled {
         Settled::Phase(phase) => return speaker.relay(waiting.settle(phase).await).await,
         Settled::Failed(failure) => refused(failure),
-        Settled::NotYet | Settled::Draining => waiting.pending(),
+        Settled::NotYet | Settled::Draining => {
+            attend(&waiting.visit, &waiting.hold, waiting.visit.shared.settings.hold.retry_after).await;
+            waiting.slot.ended = Phase::Pending;
+            waiting.pending()
+        }
     };
     speaker.error(&refusal.told(speaker.query)).await;
     // Records it; the answer it makes is for a client that has no head yet.
@@ -78,10 +87,13 @@ async fn drive(waiting: Waiting, framing: Framing, chunks: mpsc::Sender<Bytes>) 
 async fn keep_alive(waiting: &Waiting, speaker: &Speaker) -> Settled {
     let settings = &waiting.visit.shared.settings.hold;
     let start = Instant::now();
-    let mut comments = interval_at(start, settings.comment_every);
+    // A client that gives up after less silence than that says so.
+    let comment_every = settings.comment_every.min(deadline(&waiting.visit.head.headers) / 2);
+    let mut comments = interval_at(start, comment_every.max(COMMENT_EVERY_MIN));
     let mut deltas = interval_at(start + settings.delta_every, settings.delta_every);
     let shared = &waiting.visit.shared;
     let mut settled = shared.ports.holds.settled(waiting.id);
+    let mut attended = std::pin::pin!(waiting.keep_attended());
     loop {
         let words = waiting.words();
         tokio::select! {
@@ -91,6 +103,7 @@ async fn keep_alive(waiting: &Waiting, speaker: &Speaker) -> Settled {
                 Err(failure) => Settled::Failed(failure),
             },
             () = shared.drain.draining() => return Settled::Draining,
+            () = &mut attended => return Settled::NotYet,
             _ = deltas.tick() => speaker.say(speaker.framing.delta(&words)).await,
             _ = comments.tick() => speaker.say(speaker.framing.comment(&words)).await,
         }

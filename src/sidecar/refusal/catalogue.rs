@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{EncodingRefusal, NotOffered, Refusal, Retry, Violation};
+use super::{Again, EncodingRefusal, NotOffered, Refusal, Retry, Violation};
 use crate::base::HoldId;
 use crate::base::limits::BODY_BYTES_MAX;
 use crate::rules::{Denial, DenialCode};
@@ -65,10 +65,11 @@ fn examples() -> Vec<Refusal> {
         Refusal::NotOffered(NotOffered::Model),
         Refusal::NotOffered(NotOffered::Adapter),
         Refusal::AuditUnavailable,
-        Refusal::ApprovalPending { hold, retry_after: Duration::from_mins(1) },
+        Refusal::ApprovalPending { hold, retry_after: Duration::from_mins(1), again: Again::Conflict },
         Refusal::ApprovalDenied(hold),
         Refusal::ApprovalExpired(hold),
         Refusal::ApprovalCancelled(hold),
+        Refusal::ApprovalUnknown,
         Refusal::NotReleased(hold),
         Refusal::UnknownChain("models/owners".to_owned()),
         Refusal::ApprovalUnavailable,

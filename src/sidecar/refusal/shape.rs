@@ -18,6 +18,9 @@ pub(in crate::sidecar) struct Told {
     pub(in crate::sidecar) hold: Option<HoldId>,
 }
 
+/// The code that is a type of its own: no type of either interface says "come again, it is being decided".
+const PENDING: &str = "approval_pending";
+
 /// The whole body.
 pub(super) fn body(style: ErrorStyle, told: &Told) -> Bytes {
     Bytes::from(value(style, told).to_string())
@@ -29,6 +32,8 @@ pub(in crate::sidecar) fn event(style: ErrorStyle, framing: Framing, told: &Told
         Framing::Responses => json!({
             "type": "error", "code": told.code, "message": told.message, "param": null, "sequence_number": 0,
             "query_id": told.query, "approval_id": told.hold,
+            // SDKs raise an error for this field only; the rest is what the interface documents.
+            "error": {"message": told.message, "type": openai_type(told), "code": told.code, "approval_id": told.hold},
         }),
         _ => value(style, told),
     };
@@ -42,11 +47,11 @@ pub(in crate::sidecar) fn event(style: ErrorStyle, framing: Framing, told: &Told
 fn value(style: ErrorStyle, told: &Told) -> Value {
     let mut value = match style {
         ErrorStyle::Openai => json!({"error": {
-            "message": told.message, "type": openai_type(told.status), "param": null, "code": told.code,
+            "message": told.message, "type": openai_type(told), "param": null, "code": told.code,
         }}),
         ErrorStyle::Anthropic => json!({
             "type": "error",
-            "error": {"type": anthropic_type(told.status), "message": told.message, "code": told.code},
+            "error": {"type": anthropic_type(told), "message": told.message, "code": told.code},
             "request_id": told.query,
         }),
         ErrorStyle::Ollama | ErrorStyle::Kserve => json!({"error": told.message, "code": told.code}),
@@ -66,12 +71,12 @@ fn value(style: ErrorStyle, told: &Told) -> Value {
 }
 
 /// OpenAI's closed set of error types; what is particular to the gate is in `code`.
-fn openai_type(status: StatusCode) -> &'static str {
-    match status.as_u16() {
+fn openai_type(told: &Told) -> &'static str {
+    match told.status.as_u16() {
+        _ if told.code == PENDING => PENDING,
         401 => "authentication_error",
         403 => "permission_error",
         404 => "not_found_error",
-        409 => "approval_pending",
         429 => "rate_limit_error",
         500.. => "server_error",
         _ => "invalid_request_error",
@@ -79,12 +84,12 @@ fn openai_type(status: StatusCode) -> &'static str {
 }
 
 /// Anthropic's closed set of error types.
-fn anthropic_type(status: StatusCode) -> &'static str {
-    match status.as_u16() {
+fn anthropic_type(told: &Told) -> &'static str {
+    match told.status.as_u16() {
+        _ if told.code == PENDING => PENDING,
         401 => "authentication_error",
         403 => "permission_error",
         404 => "not_found_error",
-        409 => "approval_pending",
         413 => "request_too_large",
         429 => "rate_limit_error",
         504 => "timeout_error",

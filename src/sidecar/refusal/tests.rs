@@ -26,7 +26,9 @@ fn check(refusal: &Refusal, status: u16, should_retry: Option<&str>, retry_after
 fn clients_are_told_whether_to_come_again() {
     for (asked, told) in [(0, "1"), (30, "30"), (600, "60")] {
         let retry_after = Duration::from_secs(asked);
-        check(&Refusal::ApprovalPending { hold: hold(), retry_after }, 409, Some("true"), Some(told));
+        let pending = |again| Refusal::ApprovalPending { hold: hold(), retry_after, again };
+        check(&pending(Again::Conflict), 409, Some("true"), Some(told));
+        check(&pending(Again::TooManyRequests), 429, Some("true"), Some(told));
     }
     check(&Refusal::ApprovalDenied(hold()), 403, Some("false"), None);
     check(&Refusal::ApprovalExpired(hold()), 403, Some("false"), None);

@@ -78,6 +78,14 @@ impl Completion {
         }
     }
 
+    /// Whether the model server took the query: one that is overloaded, loading or broken says so whole, and people must
+    /// not be asked again for that.
+    fn is_an_answer(&self) -> bool {
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+        !status.is_server_error() && !passing.contains(&status)
+    }
+
     /// A released query whose answer arrived whole cannot be claimed again.
     fn delivered(&self) {
         let Some(hold) = self.hold else { return };
@@ -101,7 +109,7 @@ impl Witness for Completion {
     fn end(&mut self, end: End) {
         match end {
             End::Complete => {
-                if !self.written {
+                if !self.written && self.is_an_answer() {
                     self.delivered();
                 }
                 self.write(AnswerEnd::Complete);

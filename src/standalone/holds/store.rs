@@ -14,7 +14,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::{Missing, StoreFailure, file};
-use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Step, advance, joins};
+use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Step, advance, joins, later};
 use crate::audit;
 use crate::base::{Clock, HoldId};
 
@@ -125,13 +125,35 @@ impl Store {
         self.apply(id, Event::Decided(ballot)).await
     }
 
+    /// One hold as of now: what time has done to it is applied and kept.
+    pub(super) async fn timed(&self, id: HoldId) -> Result<Hold, StoreFailure> {
+        let hold = self.get(id).await?;
+        match hold.next_timer() {
+            Some(due) if due <= self.clock.now() => Ok(self.apply(id, Event::Tick).await?.hold),
+            Some(_) | None => Ok(hold),
+        }
+    }
+
+    /// Gives clients of every pending hold so long to come back: while no gate ran, nobody could wait.
+    pub(super) async fn resume(&self, within: Duration) -> Result<(), StoreFailure> {
+        let until = later(self.clock.now(), within);
+        let (holds, _damaged) = self.list(Listed::Pending).await?;
+        for hold in holds.iter().filter(|hold| hold.attended_until().is_some()) {
+            self.apply(hold.id(), Event::Resumed { until }).await?;
+        }
+        Ok(())
+    }
+
     /// Applies one event in one transaction. What time has done to the hold is applied and kept first.
     pub(super) async fn apply(&self, id: HoldId, event: Event) -> Result<Step, StoreFailure> {
         let now = self.clock.now();
         let mut connection = self.connection.lock().await;
         let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
         let before = read(&mut change, id).await?;
-        let timed = advance(&before, Event::Tick, now)?;
+        let timed = match event {
+            Event::Resumed { .. } => Step { hold: before.clone(), effects: Vec::new() },
+            _ => advance(&before, Event::Tick, now)?,
+        };
         let (step, refused) = match advance(&timed.hold, event.clone(), now) {
             Ok(step) => (step, None),
             Err(refused) => (timed, Some(refused)),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 
 use super::*;
-use crate::approvals::{Approver, Chain, Decision, Person, Quorum, Refused, Requester, Stage};
+use crate::approvals::{Approver, Chain, ClientGone, Decision, Person, Quorum, Refused, Requester, Stage};
 use crate::audit;
 use crate::base::{Content, ManualClock, QueryId};
 use crate::rules::PolicyRef;
@@ -86,12 +86,15 @@ impl Desk {
             digest: Digest::of(body.as_bytes()),
             revision: Digest::of(b"rules"),
             requester: Requester { user: user.map(str::to_owned), groups: vec![] },
+            namespace: "models".to_owned(),
             route: "POST /v1/chat/completions".to_owned(),
             model: None,
             chains: vec![chain()],
             reasons: vec![],
             excerpt: Content::new("| hello"),
             opened_at: now,
+            ahead: None,
+            callback: None,
         }
     }
 }
@@ -108,6 +111,8 @@ fn chain() -> Chain {
         name: PolicyRef { namespace: None, name: "legal".to_owned() },
         expires_after: Duration::from_mins(30),
         separation_of_duties: false,
+        on_client_gone: ClientGone::Detach,
+        valid_for_max: Duration::from_hours(1),
         stages: vec![stage],
     }
 }
@@ -305,6 +310,34 @@ async fn a_restart_loses_nothing_and_records_what_was_decided_meanwhile() {
     assert_eq!(new.settled(decided).await, Ok(Phase::Approved));
     assert_eq!(new.store.get(waiting).await.unwrap().phase(), Phase::Pending);
     assert_eq!(new.store.get(waiting).await.unwrap().ask().excerpt.reveal(), "| hello");
+}
+
+#[tokio::test]
+async fn holds_that_nobody_waits_for_end_and_a_restart_gives_their_clients_time() {
+    let desk = Desk::new().await;
+    let cancel = |body: &str| {
+        let mut ask = desk.question(Some("rita"), body);
+        ask.chains[0].on_client_gone = ClientGone::Cancel;
+        ask
+    };
+    let (left, waits) = (cancel("left"), cancel("waits"));
+    let ids = (left.id, waits.id);
+    desk.gate.open(left).await.unwrap();
+    desk.gate.open(waits).await.unwrap();
+    desk.gate.attend(ids.1, desk.clock.now() + jiff::SignedDuration::from_secs(100)).await.unwrap();
+    desk.clock.advance(Duration::from_secs(40));
+    desk.gate.look().await.unwrap();
+    assert_eq!(desk.gate.settled(ids.0).await, Ok(Phase::Cancelled));
+    assert_eq!(desk.gate.look_up(ids.1).await.unwrap().phase(), Phase::Pending);
+    let Desk { folder, clock, trail, gate: old } = desk;
+    drop(old);
+    clock.advance(Duration::from_mins(5));
+    let new = gate(folder.path(), &clock, &trail).await;
+    new.look().await.unwrap();
+    clock.advance(RETURN_WITHIN.checked_sub(Duration::from_secs(1)).unwrap());
+    assert_eq!(new.look_up(ids.1).await.unwrap().phase(), Phase::Pending);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(new.look_up(ids.1).await.unwrap().phase(), Phase::Cancelled, "looked up, it is as of now");
 }
 
 #[tokio::test]

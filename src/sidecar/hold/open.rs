@@ -1,0 +1,88 @@
+//! Opens a hold for a query, or finds the one it belongs to.
+//!
+//! Guarantees that a named approval counts only for the caller and the very query it was opened for. Knows nothing of
+//! waiting.
+
+use super::refused;
+use crate::approvals::{Ask, Chain, Hold, Reason, Requester, join_key};
+use crate::base::{Digest, HoldId};
+use crate::rules::{Held, Verdict};
+use crate::sidecar::refusal::{APPROVAL_ID, Refusal};
+use crate::sidecar::status::of_caller;
+use crate::sidecar::visit::Visit;
+
+/// Most reasons shown to people.
+const REASONS_MAX: usize = 64;
+
+/// A hold that this query waits for.
+pub(super) struct Opened {
+    pub(super) hold: Hold,
+    pub(super) join: Digest,
+}
+
+/// Opens a hold, or joins one.
+pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refusal> {
+    let route = format!("{} {}", visit.entry.method, visit.entry.path);
+    let body = Digest::of(held.query().body());
+    let user = visit.caller.user.clone();
+    if let Some(id) = named(visit)? {
+        let hold = of_caller(visit, id).await?;
+        let join = join_key(user.as_deref(), &route, body, id);
+        let same = hold.ask().join == join && hold.ask().digest == held.digest();
+        return if same { Ok(Opened { hold, join }) } else { Err(Refusal::NotReleased(id)) };
+    }
+    let now = visit.shared.ports.clock.now();
+    let id = HoldId::fresh(now);
+    let join = join_key(user.as_deref(), &route, body, id);
+    let ask = Ask {
+        id,
+        query: visit.id,
+        join,
+        digest: held.digest(),
+        revision: held.revision(),
+        requester: Requester { user, groups: visit.caller.groups.clone() },
+        namespace: visit.shared.settings.workload.namespace.clone(),
+        route,
+        model: held.query().model.clone(),
+        chains: chains(visit, held)?,
+        reasons: reasons(visit),
+        excerpt: std::mem::take(&mut visit.excerpt),
+        opened_at: now,
+        ahead: None,
+        callback: None,
+    };
+    let holds = &visit.shared.ports.holds;
+    let id = holds.open(ask).await.map_err(refused)?;
+    let hold = holds.look_up(id).await.map_err(refused)?;
+    Ok(Opened { hold, join })
+}
+
+/// The approval that the caller says the query has.
+fn named(visit: &Visit) -> Result<Option<HoldId>, Refusal> {
+    let mut values = visit.head.headers.get_all(APPROVAL_ID).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    match (id, values.next()) {
+        (Some(id), None) => Ok(Some(id)),
+        (None | Some(_), _) => Err(Refusal::ApprovalUnknown),
+    }
+}
+
+fn chains(visit: &Visit, held: &Held) -> Result<Vec<Chain>, Refusal> {
+    let in_force = visit.in_force.as_ref().ok_or(Refusal::NotReady)?;
+    let find = |name| in_force.chains.get(name).cloned().ok_or_else(|| Refusal::UnknownChain(name.to_string()));
+    held.chains().iter().map(find).collect()
+}
+
+fn reasons(visit: &Visit) -> Vec<Reason> {
+    let holding = visit.entry.findings.iter().filter(|finding| !finding.audit_only);
+    let holding = holding.filter(|finding| finding.verdict == Verdict::Hold).take(REASONS_MAX);
+    holding
+        .map(|finding| Reason {
+            policy: finding.policy.clone(),
+            rule: finding.rule.clone(),
+            matcher: finding.matcher.clone(),
+            place: finding.place.clone(),
+        })
+        .collect()
+}
