@@ -3,7 +3,7 @@ CARGO ?= cargo
 # A toolchain that was just installed is not on the PATH of this shell yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: demo test lint generate setup
+.PHONY: demo test test-long lint generate setup
 
 ## Build and start the demonstration: a small model, the gate in front of it, and a tour. TOUR=only ends after the tour,
 ## TOUR=off leaves it out; UPSTREAM=URL puts the gate in front of a real server.
@@ -14,6 +14,10 @@ demo: setup
 ## Everything that must pass.
 test: setup
 	scripts/test
+
+## What takes minutes, besides.
+test-long: setup
+	scripts/test-long
 
 ## Formatting and lints.
 lint: setup
