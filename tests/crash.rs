@@ -88,7 +88,7 @@ fn what_was_promised_holds_after_kill_9() {
         }
         settle(&gate, &world, &course, &evidence, &mut dice);
         course.begin();
-        data = run(gate, &world, &course, &seeds);
+        data = run(round, gate, &world, &course, &seeds);
         let heard = std::mem::take(&mut *world.heard.lock().unwrap());
         let problems = evidence.problems(data.path(), heard, upstream.finish());
         assert!(problems.is_empty(), "seed {seed}, round {round}, {end:?}:\n{}", problems.join("\n"));
@@ -123,19 +123,26 @@ fn started(data: tempfile::TempDir, upstream: &Upstream, policies: &Path, dice: 
 }
 
 /// Clients and a person at work, until the kill.
-fn run(gate: Gate, world: &World, course: &Arc<Course>, seeds: &[u64]) -> tempfile::TempDir {
+fn run(round: u64, gate: Gate, world: &World, course: &Course, seeds: &[u64]) -> tempfile::TempDir {
     let (address, folder) = (gate.address, gate.data().to_owned());
     thread::scope(|scope| {
         for (index, seed) in seeds.iter().enumerate() {
             let mut dice = Dice(*seed);
-            // In a round that waits for a slow stream, one client has it from the start, and draws no other.
-            let mut slow = (index == 0 && course.end.moment == Moment::Resumed).then_some(Wish::Slow);
+            // What a run cannot do without is asked first, not left to chance.
+            let mut first = match (index, course.end.moment) {
+                (0, _) if round == 0 => Some(Wish::Doomed),
+                (1, Moment::Resumed) => Some(Wish::Slow),
+                _ => None,
+            };
             scope.spawn(move || {
-                world.client(address, course, || match slow.take() {
-                    Some(wish) => world.query(wish, true, false),
-                    None => world.draw(&mut dice),
+                world.client(address, course, || match first.take() {
+                    Some(wish) => world.query(wish, wish == Wish::Slow, false),
+                    None => world.draw(index, &mut dice),
                 });
             });
+        }
+        for doomed in world.left(|wish| wish == Wish::Doomed, usize::MAX) {
+            scope.spawn(move || world.client_of(address, course, doomed));
         }
         scope.spawn(|| world.person(&folder, course));
         course.until_the_end();
@@ -147,10 +154,7 @@ fn run(gate: Gate, world: &World, course: &Arc<Course>, seeds: &[u64]) -> tempfi
 
 /// A gate that was started again still has what was held: each query joins its hold, and goes on as people now say.
 fn settle(gate: &Gate, world: &World, course: &Course, evidence: &Evidence, dice: &mut Dice) {
-    let mut left = std::mem::take(&mut *world.unfinished.lock().unwrap());
-    let held: Vec<Query> = left.extract_if(.., |query| query.wish == Wish::Leave).take(SETTLED_PER_ROUND).collect();
-    world.unfinished.lock().unwrap().extend(left);
-    for query in held {
+    for query in world.left(|wish| wish == Wish::Leave, SETTLED_PER_ROUND) {
         let ask = || world.ask(gate.address, &query, course).unwrap();
         let until_decided = || iter::repeat_with(ask).find(|heard| !heard.pending()).unwrap();
         let told = evidence.hold_of(&query);

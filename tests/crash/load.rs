@@ -15,7 +15,7 @@ use super::upstream::DOOMED;
 /// How often the person looks whether somebody waits.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Most queries of a kind that costs the next rounds time.
-const LASTING_MAX: u32 = 4;
+const LASTING_MAX: usize = 8;
 
 /// What becomes of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,19 +155,25 @@ impl World {
         }
     }
 
+    /// Takes what earlier rounds left of a kind.
+    pub(crate) fn left(&self, of: impl Fn(Wish) -> bool, most: usize) -> Vec<Query> {
+        self.unfinished.lock().unwrap().extract_if(.., |query| of(query.wish)).take(most).collect()
+    }
+
     /// One client: first what earlier rounds left, then queries as they are drawn, until the gate is dead.
     pub(crate) fn client(&self, gate: SocketAddr, course: &Course, mut draw: impl FnMut() -> Query) {
         while !course.is_over() {
-            let left = self.unfinished.lock().unwrap().iter().position(|query| query.wish != Wish::Leave);
-            let query = match left {
-                Some(at) => self.unfinished.lock().unwrap().remove(at),
-                None => draw(),
-            };
-            let last = self.insist(gate, course, &query);
-            let lasting = query.held() && !last.is_some_and(|heard| heard.whole && !heard.pending());
-            if lasting && !self.is_used_up(&query) {
-                self.unfinished.lock().unwrap().push(query);
-            }
+            let left = self.left(|wish| !matches!(wish, Wish::Leave | Wish::Doomed), 1).pop();
+            self.client_of(gate, course, left.unwrap_or_else(&mut draw));
+        }
+    }
+
+    /// One query; what has no last answer when the gate is dead is left to the next round.
+    pub(crate) fn client_of(&self, gate: SocketAddr, course: &Course, query: Query) {
+        let last = self.insist(gate, course, &query);
+        let lasting = query.held() && !last.is_some_and(|heard| heard.whole && !heard.pending());
+        if lasting && !self.is_used_up(&query) {
+            self.unfinished.lock().unwrap().push(query);
         }
     }
 
@@ -210,17 +216,18 @@ impl World {
         }
     }
 
-    /// Draws a query of any kind, with the weights of a busy gate.
-    pub(crate) fn draw(&self, dice: &mut Dice) -> Query {
-        let lasting = u32::try_from(self.unfinished.lock().unwrap().len()).unwrap();
+    /// Draws a query of any kind, with the weights of a busy gate. Only the first client draws those that never end, because
+    /// it asks nothing else in its round then.
+    pub(crate) fn draw(&self, client: usize, dice: &mut Dice) -> Query {
+        let lasting = self.unfinished.lock().unwrap().len();
         let (wish, stream) = match dice.below(100) {
             0..40 => (Wish::Pass, dice.below(3) == 0),
             40..58 => (Wish::Redact, dice.below(3) == 0),
             58..66 => (Wish::Refuse, false),
             66..88 => (Wish::Approve, dice.below(3) == 0),
             88..94 => (Wish::Deny, false),
-            94..98 if lasting < 2 * LASTING_MAX => (Wish::Leave, false),
-            98.. if lasting < LASTING_MAX => (Wish::Doomed, false),
+            94..97 if lasting < LASTING_MAX => (Wish::Leave, false),
+            97.. if lasting < LASTING_MAX && client == 0 => (Wish::Doomed, false),
             _ => (Wish::Pass, false),
         };
         self.query(wish, stream, wish == Wish::Pass && dice.below(8) == 0)
