@@ -23,24 +23,27 @@
 mod advance;
 mod ask;
 mod chain;
+mod decoding;
 mod excerpt;
 mod hold;
 mod join;
 mod person;
 mod release;
+mod unseen;
 mod view;
 mod visible;
 
 pub use advance::{CLAIM_WINDOW, CLAIMS_MAX, Effect, Event, Refused, Step, advance, who_may_decide};
 pub use ask::{Ahead, Ask, Reason, Requester};
 pub use chain::{Approver, Chain, ClientGone, Quorum, Stage, VALID_FOR_MAX_DEFAULT};
-pub use excerpt::excerpt;
+pub use excerpt::{Excerpt, excerpt};
 pub use hold::{ATTENDED_FOR, Claim, EXCERPT_BYTES_MAX, Ending, Hold, Obstacle, Phase, Track, Vote, later};
 pub use join::{ANSWER_WINDOW, join_key, joins};
 pub use person::{Ballot, Decision, Person};
 pub use release::{NotReleased, Release};
-pub use view::{UNTRUSTED, View};
-pub use visible::{Lines, visible};
+pub use unseen::Unseen;
+pub use view::{Seen, UNTRUSTED, View};
+pub use visible::{Lines, named, visible};
 
 #[cfg(test)]
 mod tests;

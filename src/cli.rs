@@ -8,6 +8,7 @@
 //! Knows nothing of how the rooms below do their work.
 
 mod approvals;
+mod approve;
 mod audit;
 mod console;
 mod coverage;
@@ -29,8 +30,6 @@ pub use console::{Console, Exit, Output};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::approvals::Decision;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -58,14 +57,13 @@ enum Colour {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Approvals(approvals::Arguments),
-    /// Approve held queries.
-    Approve(decide::Arguments),
+    Approve(approve::Arguments),
     Audit(audit::Arguments),
     Coverage(coverage::Arguments),
     Demo(demo::Arguments),
     DemoModel(demo_model::Arguments),
     /// Deny held queries.
-    Deny(decide::Arguments),
+    Deny(decide::DecisionArguments),
     Explain(explain::Arguments),
     Gate(Box<gate::Arguments>),
     Lint(lint::Arguments),
@@ -76,12 +74,12 @@ impl Verb {
     fn run(self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
             Self::Approvals(arguments) => approvals::run(&arguments, console),
-            Self::Approve(arguments) => decide::run(&arguments, Decision::Approve, console),
+            Self::Approve(arguments) => approve::run(&arguments, console),
             Self::Audit(arguments) => audit::run(&arguments, console),
             Self::Coverage(arguments) => coverage::run(&arguments, console),
             Self::Demo(arguments) => demo::run(&arguments, console),
             Self::DemoModel(arguments) => demo_model::run(&arguments, console),
-            Self::Deny(arguments) => decide::run(&arguments, Decision::Deny, console),
+            Self::Deny(arguments) => decide::deny(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments, console),
             Self::Gate(arguments) => gate::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),

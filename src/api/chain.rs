@@ -34,6 +34,10 @@ pub struct ApprovalChainSpec {
     /// given: `8h`; `1h` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for_max: Option<String>,
+    /// Whether people may approve a query of which they were not shown what it is held for. What cannot be shown, such as
+    /// an image, can be approved only where this is set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_unseen: bool,
     /// The stages, in order.
     pub stages: Vec<Stage>,
 }

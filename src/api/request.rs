@@ -57,12 +57,29 @@ pub struct ApprovalRequestSpec {
     /// The matched text with surroundings, masked as the policies say; gone when the hold has ended.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub excerpt: String,
+    /// What the excerpt does not show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<RequestUnseen>,
     /// When it expires, RFC 3339; absent when it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
     /// The digest of what `approvals show` shows; a decision may name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<String>,
+}
+
+/// Something that the excerpt does not show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestUnseen {
+    /// `opaque`: the query is held for it and it cannot be shown as text; `text`: the query is held for it, and the full form
+    /// shows it; `beside`: it cannot be shown, and the policies let it pass.
+    pub kind: String,
+    /// Where.
+    pub place: String,
+    /// How many characters of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characters: Option<usize>,
 }
 
 /// Who asked.
@@ -99,6 +116,9 @@ pub struct RequestChain {
     pub name: String,
     /// Whether the person who asked may not decide.
     pub separation_of_duties: bool,
+    /// Whether people may approve what they were not shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_unseen: bool,
     /// The stages, in order.
     pub stages: Vec<Stage>,
 }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::hold::later;
 use super::person::{Standing, standing};
-use super::{Approver, Ballot, Chain, Claim, Decision, Ending, Hold, Person, Phase, Stage, Track, Vote};
+use super::{
+    Approver, Ballot, Chain, Claim, Decision, Ending, Hold, Person, Phase, Seen, Stage, Track, Unseen, View, Vote,
+};
 use crate::base::{Digest, HoldId};
 use crate::rules::ChainRef;
 
@@ -133,6 +135,22 @@ pub enum Refused {
     /// What the person saw is not this hold as it stands.
     #[error("the view that was shown is not the view of hold `{0}`")]
     OtherView(HoldId),
+    /// An approval of what the person was not shown.
+    #[error("not all of what hold `{id}` is held for was shown: {places}")]
+    NotShown {
+        /// Which hold.
+        id: HoldId,
+        /// Where the rest is, for people to read.
+        places: String,
+    },
+    /// An approval of what nobody can be shown.
+    #[error("hold `{id}` is held for what cannot be shown: {places}")]
+    CannotBeShown {
+        /// Which hold.
+        id: HoldId,
+        /// Where that is, for people to read.
+        places: String,
+    },
     /// A claim before people approved it, or after they did not.
     #[error("hold `{id}` is not approved: {}", phase.name())]
     NotApproved {
@@ -234,8 +252,10 @@ fn cancel(step: &mut Step, how: Ending, now: Timestamp) -> Result<(), Refused> {
 
 fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refused> {
     still_pending(step, now)?;
-    well_formed(&step.hold, ballot)?;
+    well_spoken(&ballot.by, &ballot.reason)?;
+    let seen = View::of(&step.hold).seen(ballot.view).ok_or(Refused::OtherView(step.hold.id()))?;
     let counted = count(step, ballot, now)?;
+    shown(&step.hold, ballot, seen, &counted)?;
     // INVARIANT: denials first, over all chains, before any approval moves a chain on.
     let denied = counted.iter().find_map(|index| {
         let (chain, track) = (step.hold.ask.chains.get(*index)?, step.hold.tracks.get(*index)?);
@@ -255,12 +275,23 @@ fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refuse
     Ok(())
 }
 
-fn well_formed(hold: &Hold, ballot: &Ballot) -> Result<(), Refused> {
-    well_spoken(&ballot.by, &ballot.reason)?;
-    match ballot.view {
-        Some(seen) if seen != super::View::of(hold).digest() => Err(Refused::OtherView(hold.id())),
-        Some(_) | None => Ok(()),
+/// Whether the person was shown what the query is held for, or every chain where the approval counts does without.
+fn shown(hold: &Hold, ballot: &Ballot, seen: Seen, counted: &[usize]) -> Result<(), Refused> {
+    let chains = || counted.iter().filter_map(|index| hold.ask.chains.get(*index));
+    if ballot.decision == Decision::Deny || chains().all(|chain| chain.allow_unseen) {
+        return Ok(());
     }
+    let id = hold.id();
+    let lacking: Vec<&Unseen> = seen.lacks(&hold.ask.unseen).collect();
+    let places = |list: &[&Unseen]| list.iter().map(|one| one.place()).collect::<Vec<_>>().join(", ");
+    let opaque: Vec<&Unseen> = lacking.iter().copied().filter(|one| matches!(one, Unseen::Opaque { .. })).collect();
+    if seen == Seen::Nothing {
+        return Err(Refused::NotShown { id, places: "the decision names no view".to_owned() });
+    }
+    if !opaque.is_empty() {
+        return Err(Refused::CannotBeShown { id, places: places(&opaque) });
+    }
+    if lacking.is_empty() { Ok(()) } else { Err(Refused::NotShown { id, places: places(&lacking) }) }
 }
 
 fn well_spoken(by: &Person, reason: &str) -> Result<(), Refused> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Chain;
+use super::{Chain, Unseen};
 use crate::base::{Content, Digest, HoldId, QueryId};
 use crate::rules::PolicyRef;
 
@@ -71,6 +71,9 @@ pub struct Ask {
     /// The matched text with surroundings, masked as the policy says, at most 4 KB: made by [`super::excerpt`].
     #[serde(with = "stored_text")]
     pub excerpt: Content,
+    /// What the excerpt does not show, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
     /// When.
     pub opened_at: Timestamp,
     /// Set when it was put before the query came: no client waits for the answer.

@@ -33,6 +33,9 @@ pub struct Chain {
     /// Longest time that an approval asked for ahead of time may be used after it was given.
     #[serde(default = "valid_for_max_default")]
     pub valid_for_max: Duration,
+    /// Whether people may approve what they were not shown, or nobody can be shown.
+    #[serde(default)]
+    pub allow_unseen: bool,
     /// The stages, in order; never empty.
     pub stages: Vec<Stage>,
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::person::{Reach, enough};
-use super::{Ask, Ballot, Chain, ClientGone, Stage};
+use super::unseen::UNSEEN_MAX;
+use super::{Ask, Ballot, Chain, ClientGone, Stage, Unseen};
 use crate::base::{Content, Digest, Hasher, HoldId};
 use crate::rules::ChainRef;
 
@@ -381,6 +382,8 @@ fn bounded(mut ask: Ask) -> Ask {
         cut(&mut reason.place);
         cut(&mut reason.matcher);
     }
+    ask.unseen.truncate(UNSEEN_MAX);
+    ask.unseen.iter_mut().map(Unseen::place_mut).for_each(cut);
     ask.requester.groups.truncate(GROUPS_MAX);
     ask.requester.groups.iter_mut().for_each(cut);
     ask.model.iter_mut().for_each(cut);

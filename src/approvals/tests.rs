@@ -42,6 +42,7 @@ fn chain(label: &str, stages: Vec<Stage>) -> Chain {
         separation_of_duties: true,
         on_client_gone: ClientGone::Detach,
         valid_for_max: Duration::from_hours(1),
+        allow_unseen: true,
         stages,
     }
 }
@@ -69,6 +70,7 @@ pub(super) fn ask(chains: Vec<Chain>) -> Ask {
             place: "messages[0].content".to_owned(),
         }],
         excerpt: Content::new("messages[0].content (User):\n| hello\n"),
+        unseen: Vec::new(),
         opened_at: at(0),
         ahead: None,
         callback: None,

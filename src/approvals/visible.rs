@@ -63,6 +63,13 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
+/// Like [`visible`], for a name or one line of our own making with such in it: words of mixed script are followed by
+/// `<mixed script>`.
+#[must_use]
+pub fn named(text: &str) -> String {
+    quoted(text).replace('\n', "<U+000A>")
+}
+
 /// Stands before a match.
 pub(super) const OPEN: char = '\u{27ea}';
 /// Stands after a match.

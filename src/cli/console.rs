@@ -1,6 +1,6 @@
 //! Where verbs write, and how they end.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -14,6 +14,19 @@ pub enum Exit {
     Findings,
     /// Bad usage or unusable input.
     Unusable,
+}
+
+impl Exit {
+    /// The graver of two.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let rank = |exit| match exit {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Unusable => 2,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -74,19 +87,45 @@ impl Tone {
 pub struct Console {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
+    /// Somebody at a terminal, who can be asked.
+    person: Option<Box<dyn BufRead>>,
 }
 
 impl Console {
     /// The process's own streams, coloured as asked.
     #[must_use]
     pub fn standard() -> Self {
-        Self { out: Box::new(anstream::stdout()), err: Box::new(anstream::stderr()) }
+        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        let person = terminal.then(|| Box::new(io::stdin().lock()) as Box<dyn BufRead>);
+        Self { out: Box::new(anstream::stdout()), err: Box::new(anstream::stderr()), person }
     }
 
     /// Writes to the given streams.
     #[must_use]
     pub fn to(out: impl Write + 'static, err: impl Write + 'static) -> Self {
-        Self { out: Box::new(out), err: Box::new(err) }
+        Self { out: Box::new(out), err: Box::new(err), person: None }
+    }
+
+    /// The same, with somebody who answers.
+    #[must_use]
+    pub fn with_person(mut self, answers: impl BufRead + 'static) -> Self {
+        self.person = Some(Box::new(answers));
+        self
+    }
+
+    /// Whether somebody can be asked.
+    pub(super) fn can_ask(&self) -> bool {
+        self.person.is_some()
+    }
+
+    /// Asks whoever is at the terminal, and takes one line; `None` when nobody is there or nothing more is said.
+    pub(super) fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
+        let Some(person) = &mut self.person else { return Ok(None) };
+        write!(self.err, "{question} ")?;
+        self.err.flush()?;
+        let mut line = String::new();
+        let read = person.read_line(&mut line)?;
+        Ok((read > 0).then(|| line.trim().to_owned()))
     }
 
     /// One line of results.
@@ -102,6 +141,12 @@ impl Console {
     /// Results as JSON.
     pub fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut self.out, value)?;
+        Ok(self.line("")?)
+    }
+
+    /// One object of a stream, as one line of JSON.
+    pub fn json_line(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.out, value)?;
         Ok(self.line("")?)
     }
 

@@ -1,4 +1,4 @@
-//! `countersign approve` and `countersign deny`: one person's decision about held queries.
+//! What `countersign approve` and `countersign deny` share, and all of `deny`: one person's decision about held queries.
 //!
 //! The person is the operating system's user or whoever `--as` names; the record says that nobody authenticated it.
 //! Guarantees that either every id given is one hold, or nothing is decided.
@@ -21,15 +21,15 @@ const NOBODY: &str = "nobody";
 
 /// Decide about held queries.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct DecisionArguments {
     #[command(flatten)]
-    data: DataDir,
+    pub(super) data: DataDir,
     /// The holds' ids, or enough of their starts.
     #[arg(required = true, value_name = "ID")]
-    ids: Vec<String>,
-    /// Why; kept with the decision.
+    pub(super) ids: Vec<String>,
+    /// Why; kept with the decision. Asked for on a terminal when left out.
     #[arg(long, value_name = "TEXT")]
-    reason: String,
+    pub(super) reason: Option<String>,
     /// Who decides, when it is not the user of this session. Nobody checks it, and the record says so.
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
@@ -38,43 +38,78 @@ pub(super) struct Arguments {
     groups: Vec<String>,
     /// The digest that `approvals show` printed as `View`: refuses if that is not what is held.
     #[arg(long, value_name = "DIGEST")]
-    view: Option<Digest>,
+    pub(super) view: Option<Digest>,
 }
 
-/// Enters the decision.
-pub(super) fn run(arguments: &Arguments, decision: Decision, console: &mut Console) -> anyhow::Result<Exit> {
+/// Enters a denial.
+pub(super) fn deny(arguments: &DecisionArguments, console: &mut Console) -> anyhow::Result<Exit> {
     let by = person(arguments)?;
-    enter(arguments, decision, &by, Arc::new(SystemClock::default()), console)
+    deny_as(arguments, by, Arc::new(SystemClock::default()), console)
 }
 
-fn enter(
-    arguments: &Arguments,
-    decision: Decision,
-    by: &Person,
+/// A denial needs no view: whoever has seen enough to object has seen enough.
+fn deny_as(
+    arguments: &DecisionArguments,
+    by: Person,
     clock: Arc<dyn Clock>,
     console: &mut Console,
 ) -> anyhow::Result<Exit> {
-    let desk = Desk::open(&arguments.data, clock)?;
-    let found = arguments.ids.iter().map(|text| desk.wait(desk.store.find(text)).map_err(explained));
-    let ids: Vec<HoldId> = found.collect::<anyhow::Result<_>>()?;
+    let (desk, ids) = at_desk(arguments, clock)?;
+    let reason = reason(arguments, console)?;
+    let ballot = Ballot { by, decision: Decision::Deny, reason, view: arguments.view };
     let mut exit = Exit::Done;
     for id in ids {
-        let (by, reason) = (by.clone(), arguments.reason.clone());
-        let ballot = Ballot { by, decision, reason, view: arguments.view };
-        match desk.wait(desk.store.decide(id, ballot)) {
-            Ok(step) => console.line(outcome(&step.hold, decision))?,
-            Err(failure @ StoreFailure::Refused(_)) => {
-                console.note(format!("{} {:#}", Tone::Bad.paint("error:"), explained(failure)))?;
-                exit = Exit::Findings;
-            }
-            Err(failure) => return Err(explained(failure)),
-        }
+        exit = exit.worse(cast(&desk, id, ballot.clone(), console)?);
     }
-    if exit == Exit::Done {
-        let name = visible(&by.name, Lines::Escape);
-        console.note(format!("recorded as `{name}`; nobody authenticated that name"))?;
-    }
+    signed(&ballot.by, exit, console)?;
     Ok(exit)
+}
+
+/// The desk, and the holds that are meant: all of them, or none.
+pub(super) fn at_desk(arguments: &DecisionArguments, clock: Arc<dyn Clock>) -> anyhow::Result<(Desk, Vec<HoldId>)> {
+    let desk = Desk::open(&arguments.data, clock)?;
+    let found = arguments.ids.iter().map(|text| desk.wait(desk.store.find(text)).map_err(explained));
+    let ids = found.collect::<anyhow::Result<_>>()?;
+    Ok((desk, ids))
+}
+
+/// Why: as given, or as whoever is at the terminal says.
+pub(super) fn reason(arguments: &DecisionArguments, console: &mut Console) -> anyhow::Result<String> {
+    if let Some(reason) = &arguments.reason {
+        return Ok(reason.clone());
+    }
+    let said = console.ask("Why? It is kept with the decision:")?;
+    said.context("a decision needs a reason: say --reason TEXT")
+}
+
+/// Enters one decision and says what came of it.
+pub(super) fn cast(desk: &Desk, id: HoldId, ballot: Ballot, console: &mut Console) -> anyhow::Result<Exit> {
+    let decision = ballot.decision;
+    match desk.wait(desk.store.decide(id, ballot)) {
+        Ok(step) => {
+            console.line(outcome(&step.hold, decision))?;
+            Ok(Exit::Done)
+        }
+        Err(failure) => refused(failure, console),
+    }
+}
+
+/// A decision that does not count is a finding; anything else ends the verb.
+pub(super) fn refused(failure: StoreFailure, console: &mut Console) -> anyhow::Result<Exit> {
+    if !matches!(failure, StoreFailure::Refused(_)) {
+        return Err(explained(failure));
+    }
+    console.note(format!("{} {:#}", Tone::Bad.paint("error:"), explained(failure)))?;
+    Ok(Exit::Findings)
+}
+
+/// Says under which name decisions were recorded.
+pub(super) fn signed(by: &Person, exit: Exit, console: &mut Console) -> std::io::Result<()> {
+    if exit != Exit::Done {
+        return Ok(());
+    }
+    let name = visible(&by.name, Lines::Escape);
+    console.note(format!("recorded as `{name}`; nobody authenticated that name"))
 }
 
 fn outcome(hold: &Hold, decision: Decision) -> String {
@@ -89,7 +124,7 @@ fn outcome(hold: &Hold, decision: Decision) -> String {
     }
 }
 
-fn person(arguments: &Arguments) -> anyhow::Result<Person> {
+pub(super) fn person(arguments: &DecisionArguments) -> anyhow::Result<Person> {
     let mut groups = arguments.groups.clone();
     let name = if let Some(name) = &arguments.name {
         name.clone()
@@ -109,12 +144,12 @@ fn ask_system(what: &str) -> anyhow::Result<String> {
 }
 
 #[cfg(test)]
-impl Arguments {
+impl DecisionArguments {
     pub(super) fn of(folder: &std::path::Path, ids: &[&str], view: Option<Digest>) -> Self {
         Self {
             data: DataDir::at(folder),
             ids: ids.iter().map(|id| (*id).to_owned()).collect(),
-            reason: "checked with the client".to_owned(),
+            reason: Some("checked with the client".to_owned()),
             name: None,
             groups: Vec::new(),
             view,
@@ -123,17 +158,13 @@ impl Arguments {
 }
 
 #[cfg(test)]
-pub(super) fn decided(
-    arguments: &Arguments,
-    decision: Decision,
-    by: &str,
-    groups: &[&str],
+pub(super) fn denied(
+    arguments: &DecisionArguments,
+    by: Person,
     clock: Arc<dyn Clock>,
     console: &mut Console,
 ) -> anyhow::Result<Exit> {
-    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-    let by = Person { name: by.to_owned(), groups, authenticated_by: NOBODY.to_owned() };
-    enter(arguments, decision, &by, clock, console)
+    deny_as(arguments, by, clock, console)
 }
 
 #[cfg(test)]
@@ -142,7 +173,7 @@ mod tests {
 
     #[test]
     fn whoever_names_nobody_is_the_user_of_the_session_with_its_groups() {
-        let mut arguments = Arguments::of(std::path::Path::new("."), &["h-1"], None);
+        let mut arguments = DecisionArguments::of(std::path::Path::new("."), &["h-1"], None);
         arguments.groups = vec!["legal".to_owned()];
         let own = person(&arguments).unwrap();
         assert!(!own.name.is_empty() && own.groups.len() > 1, "{own:?}");

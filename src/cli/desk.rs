@@ -30,6 +30,11 @@ impl Desk {
         self.runtime.block_on(work)
     }
 
+    /// Runs anything that waits.
+    pub(super) fn within<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -61,13 +66,23 @@ fn hint(failure: &StoreFailure) -> Option<&'static str> {
         StoreFailure::Refused(Refused::NotAnApprover { .. }) => {
             Some("say who decides with --as NAME, and in which groups that person is with --group GROUP")
         }
+        StoreFailure::Refused(Refused::NotShown { .. }) => Some(
+            "look at all of it: `countersign approvals show ID --full`, then approve with --full; a chain with \
+             `allowUnseen: true` takes approvals without",
+        ),
+        StoreFailure::Refused(Refused::CannotBeShown { .. }) => Some(
+            "deny it, or take those parts out with `countersign approve ID --edit`; only a chain with `allowUnseen: true` \
+             takes approvals of what nobody can be shown",
+        ),
+        StoreFailure::Refused(Refused::OtherView(_)) => {
+            Some("it may have been edited since: look again with `countersign approvals show ID`")
+        }
         StoreFailure::Refused(
             Refused::Finished { .. }
             | Refused::OwnQuery(_)
             | Refused::AlreadyDecided(_)
             | Refused::BadName
             | Refused::BadReason
-            | Refused::OtherView(_)
             | Refused::NotApproved { .. }
             | Refused::OtherQuery(_)
             | Refused::UsedUp { .. },

@@ -40,6 +40,7 @@ pub(super) fn strict(name: ChainRef, spec: &loose::ApprovalChainSpec, report: &m
         name,
         expires_after,
         separation_of_duties: spec.separation_of_duties,
+        allow_unseen: spec.allow_unseen,
         on_client_gone: match spec.on_client_gone {
             loose::ClientGone::Detach => strict::ClientGone::Detach,
             loose::ClientGone::Cancel => strict::ClientGone::Cancel,

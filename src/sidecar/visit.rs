@@ -22,8 +22,9 @@ use super::permit::Permit;
 use super::refusal::{APPROVAL_ID, QUERY_ID, Refusal};
 use super::rulebook::InForce;
 use super::upstream::{Outbound, Relay, UpstreamFailure};
+use crate::approvals::Excerpt;
 use crate::audit::{Event, Outcome, QueryJudged};
-use crate::base::{Content, HoldId, QueryId};
+use crate::base::{HoldId, QueryId};
 use crate::rules::{self, Caller, Failure, Posture};
 use crate::wire::{self, ErrorStyle, Format};
 
@@ -52,7 +53,7 @@ pub(super) struct Visit {
     /// What the body was judged as.
     pub(super) format: Option<Format>,
     /// What people are shown, should they be asked.
-    pub(super) excerpt: Content,
+    pub(super) excerpt: Excerpt,
     /// Set while people are asked: a visit that is dropped then was left by its client.
     pub(super) waiting_for: Option<HoldId>,
 }
@@ -74,7 +75,7 @@ impl Visit {
             read_at: None,
             decoded: false,
             format: None,
-            excerpt: Content::default(),
+            excerpt: Excerpt::default(),
             waiting_for: None,
             head,
             shared: Arc::clone(shared),

@@ -212,6 +212,7 @@ pub fn chain() -> Chain {
         separation_of_duties: false,
         on_client_gone: ClientGone::Detach,
         valid_for_max: Duration::from_hours(1),
+        allow_unseen: true,
         stages: vec![Stage {
             name: "one".to_owned(),
             approvers: vec![Approver::User("alice".to_owned())],

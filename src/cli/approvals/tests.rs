@@ -5,11 +5,19 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::list::{List, list};
+use super::show::{Show, show};
+use super::watch::Board;
 use super::*;
-use crate::approvals::{Approver, Ask, Chain, ClientGone, Decision, Quorum, Reason, Requester, Stage};
+use crate::api::request::ApprovalRequest;
+use crate::approvals::{Approver, Ask, Chain, ClientGone, Decision, Person, Quorum, Reason, Requester, Stage, Unseen};
 use crate::audit;
-use crate::base::{Content, Digest, HoldId, ManualClock, QueryId};
-use crate::cli::decide;
+use crate::base::{Clock, Content, Digest, HoldId, ManualClock, QueryId};
+use crate::cli::data_dir::DataDir;
+use crate::cli::desk::Desk;
+use crate::cli::{Output, approve, decide};
 use crate::rules::PolicyRef;
 use crate::sidecar::{Holds as _, RecordFailure, Recorder};
 use crate::standalone::SqliteHolds;
@@ -70,7 +78,7 @@ impl Office {
     }
 
     fn list(&self, all: bool, output: Output) -> Said {
-        let arguments = List { data: DataDir::at(self.folder.path()), all, output };
+        let arguments = List { data: DataDir::at(self.folder.path()), all, each: false, output };
         said(|console| list(&arguments, self.clock(), console))
     }
 
@@ -80,9 +88,25 @@ impl Office {
     }
 
     fn decide(&self, ids: &[&str], decision: Decision, by: &str, groups: &[&str]) -> Said {
-        let arguments = decide::Arguments::of(self.folder.path(), ids, None);
-        said(|console| decide::decided(&arguments, decision, by, groups, self.clock(), console))
+        self.decide_seeing(ids, decision, (by, groups), None)
     }
+
+    fn decide_seeing(&self, ids: &[&str], decision: Decision, by: (&str, &[&str]), view: Option<Digest>) -> Said {
+        let arguments = decide::DecisionArguments::of(self.folder.path(), ids, view);
+        let by = person(by);
+        match decision {
+            Decision::Approve => {
+                let arguments = approve::Arguments::of(arguments);
+                said(|console| approve::approved(&arguments, by, self.clock(), console))
+            }
+            Decision::Deny => said(|console| decide::denied(&arguments, by, self.clock(), console)),
+        }
+    }
+}
+
+fn person((name, groups): (&str, &[&str])) -> Person {
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+    Person { name: name.to_owned(), groups, authenticated_by: "nobody".to_owned() }
 }
 
 fn said(verb: impl FnOnce(&mut Console) -> anyhow::Result<Exit>) -> Said {
@@ -124,6 +148,7 @@ fn question(now: Timestamp, number: u8) -> Ask {
             separation_of_duties: true,
             on_client_gone: ClientGone::Detach,
             valid_for_max: Duration::from_hours(1),
+            allow_unseen: false,
             stages: vec![stage],
         }],
         reasons: vec![Reason {
@@ -133,6 +158,7 @@ fn question(now: Timestamp, number: u8) -> Ask {
             place: "messages[0].content".to_owned(),
         }],
         excerpt: Content::new("messages[0].content (User):\n| read the ⟪keyword, 8 characters⟫ of ACME\n"),
+        unseen: Vec::new(),
         opened_at: now,
         ahead: None,
         callback: None,
@@ -196,7 +222,9 @@ fn a_decision_says_what_came_of_it_and_that_nobody_checked_the_name() {
     let id = office.hold(1, |_| {});
     let one = office.decide(&[&id], Decision::Approve, "alice", &[]);
     assert_eq!(one.out, format!("approve {id}: counted, waiting for group legal, user alice\n"));
-    assert_eq!(one.err, "recorded as `alice`; nobody authenticated that name\n");
+    assert!(one.err.ends_with("\nrecorded as `alice`; nobody authenticated that name\n"), "{}", one.err);
+    let shown = office.show(&id, Output::Table).out.lines().next_back().unwrap_or_default().to_owned();
+    assert!(one.err.contains(&shown), "what is approved is written out: {}", one.err);
     assert_eq!(one.exit, Exit::Done);
     let two = office.decide(&[&id], Decision::Approve, "bob", &["legal"]);
     assert_eq!(two.out, format!("approved {id}: every chain is satisfied\n"));
@@ -238,10 +266,7 @@ fn a_view_that_is_not_what_is_held_is_refused() {
     let office = Office::new();
     let id = office.hold(1, |_| {});
     let shown: ApprovalRequest = serde_json::from_str(&office.show(&id, Output::Json).out).unwrap();
-    let decide = |view: Digest| {
-        let arguments = decide::Arguments::of(office.folder.path(), &[&id], Some(view));
-        said(|console| decide::decided(&arguments, Decision::Approve, "alice", &[], office.clock(), console))
-    };
+    let decide = |view: Digest| office.decide_seeing(&[&id], Decision::Approve, ("alice", &[]), Some(view));
     assert!(decide(Digest::of(b"other")).err.contains("not the view of hold"));
     assert_eq!(decide(shown.spec.view.unwrap().parse().unwrap()).exit, Exit::Done);
 }
@@ -253,4 +278,133 @@ fn without_a_database_the_way_to_one_is_said() {
     assert_eq!(said.exit, Exit::Unusable);
     assert!(said.err.contains("there is no approvals database at"), "{}", said.err);
     assert!(said.err.contains("--data DIR"), "{}", said.err);
+}
+
+#[test]
+fn what_was_not_shown_is_not_approved_unless_the_chain_says_so() {
+    let office = Office::new();
+    let text = Unseen::Text { place: "messages[1].content\u{1b}[2J".to_owned(), characters: 900 };
+    let image = Unseen::Opaque { place: "messages[2].content[1] (Image)".to_owned() };
+    let beside = Unseen::Beside { place: "messages[3].content[1] (Audio)".to_owned() };
+    let cut = office.hold(1, |ask| ask.unseen = vec![text.clone()]);
+    let said = office.decide(&[&cut], Decision::Approve, "alice", &[]);
+    assert_eq!((said.exit, said.out.as_str()), (Exit::Findings, ""));
+    for words in ["not all of what hold", "messages[1].content<U+001B>[2J", "--full", "`allowUnseen: true`"] {
+        assert!(said.err.contains(words), "`{words}` is not in: {}", said.err);
+    }
+    let seen = office.hold(2, |ask| ask.unseen = vec![image.clone()]);
+    let said = office.decide(&[&seen], Decision::Approve, "alice", &[]);
+    assert_eq!(said.exit, Exit::Findings);
+    for words in ["held for what cannot be shown: messages[2].content[1] (Image)", "deny it", "`allowUnseen: true`"] {
+        assert!(said.err.contains(words), "`{words}` is not in: {}", said.err);
+    }
+    assert_eq!(office.decide(&[&seen], Decision::Deny, "alice", &[]).exit, Exit::Done, "a denial needs no view");
+    let harmless = office.hold(3, |ask| ask.unseen = vec![beside.clone()]);
+    assert_eq!(office.decide(&[&harmless], Decision::Approve, "alice", &[]).exit, Exit::Done);
+    let allowed = office.hold(4, |ask| {
+        ask.unseen = vec![image, text, beside];
+        ask.chains[0].allow_unseen = true;
+    });
+    golden("show-unseen.txt", &office.show(&allowed, Output::Table).out);
+    assert_eq!(office.decide(&[&allowed], Decision::Approve, "alice", &[]).exit, Exit::Done);
+}
+
+#[test]
+fn on_a_terminal_what_is_shown_is_confirmed_and_the_reason_asked_for() {
+    let office = Office::new();
+    let id = office.hold(1, |_| {});
+    let mut arguments = decide::DecisionArguments::of(office.folder.path(), &[&id], None);
+    arguments.reason = None;
+    let arguments = approve::Arguments::of(arguments);
+    let at_terminal = |answers: &'static str| {
+        said(|console| {
+            let console = &mut std::mem::replace(console, Console::to(io::sink(), io::sink()))
+                .with_person(io::Cursor::new(answers));
+            approve::approved(&arguments, person(("alice", &[])), office.clock(), console)
+        })
+    };
+    let no = at_terminal("because I know\n\n");
+    assert_eq!((no.exit, no.out.as_str()), (Exit::Findings, ""));
+    assert!(no.err.contains("Why?") && no.err.contains(&format!("Approve {id}? [y/N]")), "{}", no.err);
+    assert!(no.err.contains("nothing was decided"), "{}", no.err);
+    assert!(no.err.contains("untrusted") && no.err.contains("| read the"), "{}", no.err);
+    let yes = at_terminal("because I know\ny\n");
+    assert_eq!(yes.out, format!("approve {id}: counted, waiting for group legal, user alice\n"));
+    assert!(office.show(&id, Output::Table).out.contains("because I know"));
+    let unsaid = said(|console| approve::approved(&arguments, person(("bob", &["legal"])), office.clock(), console));
+    assert!(unsaid.err.contains("a decision needs a reason: say --reason TEXT"), "{}", unsaid.err);
+}
+
+#[test]
+fn similar_queries_of_one_caller_take_one_row() {
+    let office = Office::new();
+    for number in 1..=3 {
+        office.hold(number, |_| {});
+    }
+    office.hold(4, |ask| ask.requester.user = Some("otto".to_owned()));
+    office.hold(5, |ask| ask.requester.user = Some("rita\u{301}".to_owned()));
+    let anonymous = |ask: &mut Ask| {
+        ask.requester.user = None;
+        ask.chains[0].separation_of_duties = false;
+    };
+    office.hold(6, anonymous);
+    office.hold(7, anonymous);
+    golden("list-similar.txt", &office.list(false, Output::Table).out);
+    let each = List { data: DataDir::at(office.folder.path()), all: false, each: true, output: Output::Table };
+    assert_eq!(said(|console| list(&each, office.clock(), console)).out.lines().count(), 8);
+}
+
+#[test]
+fn watching_tells_of_what_waits_and_of_everything_that_happens_then() {
+    let office = Office::new();
+    let over = office.hold(1, |_| {});
+    office.decide(&[&over], Decision::Deny, "alice", &[]);
+    office.clock.advance(Duration::from_secs(1));
+    let first = office.hold(2, |_| {});
+    let watched = |output: Output| {
+        said(|console| {
+            let desk = Desk::open(&DataDir::at(office.folder.path()), office.clock())?;
+            let mut board = Board::new(output);
+            board.headings(console)?;
+            board.look(&desk, console)?;
+            let second = office.hold(3, hostile);
+            office.decide(&[&first], Decision::Approve, "alice", &[]);
+            board.look(&desk, console)?;
+            office.clock.advance(Duration::from_mins(10));
+            board.look(&desk, console)?;
+            board.look(&desk, console)?;
+            office.decide(&[&second], Decision::Deny, "bob", &["legal"]);
+            let brief = office.hold(4, |_| {});
+            office.decide(&[&brief], Decision::Deny, "bob", &["legal"]);
+            office.decide(&[&first], Decision::Approve, "bob", &["legal"]);
+            board.look(&desk, console)?;
+            Ok(Exit::Done)
+        })
+    };
+    golden("watch.txt", &watched(Output::Table).out);
+}
+
+#[test]
+fn a_watched_stream_is_one_object_a_line() {
+    let office = Office::new();
+    let id = office.hold(1, |_| {});
+    let stream = said(|console| {
+        let desk = Desk::open(&DataDir::at(office.folder.path()), office.clock())?;
+        let mut board = Board::new(Output::Json);
+        board.headings(console)?;
+        board.look(&desk, console)?;
+        office.clock.advance(Duration::from_mins(31));
+        board.look(&desk, console)?;
+        Ok(Exit::Done)
+    });
+    let phases: Vec<String> = stream
+        .out
+        .lines()
+        .map(|line| {
+            let object: ApprovalRequest = serde_json::from_str(line).unwrap();
+            assert_eq!(object.metadata.name, id);
+            format!("{:?}", object.status.phase)
+        })
+        .collect();
+    assert_eq!(phases, ["Pending", "Expired"]);
 }

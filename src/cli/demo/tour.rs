@@ -84,10 +84,11 @@ impl Guide<'_> {
         let older = self.pending().await?;
         let asking = self.ask(asked);
         let deciding = async {
-            let id = self.newly_held(&older).await?;
+            let (id, view) = self.newly_held(&older).await?;
             println!("  held as {id}; a reviewer looks and approves:");
             self.countersign(&["approvals", "show", &id]).await?;
-            self.countersign(&["approve", &id, "--as", "alice", "--reason", "the board may know"]).await
+            self.countersign(&["approve", &id, "--view", &view, "--as", "alice", "--reason", "the board may know"])
+                .await
         };
         let (answer, decided) = tokio::join!(asking, deciding);
         decided?;
@@ -108,25 +109,27 @@ impl Guide<'_> {
         post(&self.url, &json!({"model": "demo", "messages": [{"role": "user", "content": text}]})).await
     }
 
-    /// The id of the hold that was not there before.
-    async fn newly_held(&self, older: &[String]) -> anyhow::Result<String> {
+    /// The id of the hold that was not there before, and the digest of its view.
+    async fn newly_held(&self, older: &[(String, String)]) -> anyhow::Result<(String, String)> {
         for _ in 0..LOOK_TRIES {
-            if let Some(id) = self.pending().await?.into_iter().find(|id| !older.contains(id)) {
-                return Ok(id);
+            if let Some(new) = self.pending().await?.into_iter().find(|hold| !older.contains(hold)) {
+                return Ok(new);
             }
             tokio::time::sleep(LOOK_PAUSE).await;
         }
         bail!("the query was not held: `countersign approvals list` shows nothing new")
     }
 
-    /// Ids of all pending holds.
-    async fn pending(&self) -> anyhow::Result<Vec<String>> {
+    /// Ids and views of all pending holds.
+    async fn pending(&self) -> anyhow::Result<Vec<(String, String)>> {
         let out = self.command(&["approvals", "list", "-o", "json"]).output().await?;
         let list: Value = serde_json::from_slice(&out.stdout).with_context(|| {
             format!("`countersign approvals list` failed: {}", String::from_utf8_lossy(&out.stderr))
         })?;
         let pending = list.as_array().into_iter().flatten().filter(|item| item["status"]["phase"] == "Pending");
-        Ok(pending.filter_map(|item| item["metadata"]["name"].as_str()).map(str::to_owned).collect())
+        let named =
+            pending.filter_map(|item| Some((item["metadata"]["name"].as_str()?, item["spec"]["view"].as_str()?)));
+        Ok(named.map(|(id, view)| (id.to_owned(), view.to_owned())).collect())
     }
 
     /// Runs a command as a person would, showing it and what it prints.

@@ -5,9 +5,9 @@
 use crate::api;
 use crate::api::request::{
     ApprovalRequest, ApprovalRequestSpec, ApprovalRequestStatus, RequestChain, RequestMetadata, RequestPhase,
-    RequestReason, RequestVote, RequestedBy,
+    RequestReason, RequestUnseen, RequestVote, RequestedBy,
 };
-use crate::approvals::{Approver, Chain, Ending, Hold, Lines, Phase, Stage, View, visible, who_may_decide};
+use crate::approvals::{Approver, Chain, Ending, Hold, Lines, Phase, Stage, Unseen, View, visible, who_may_decide};
 
 /// The hold as commands print it.
 #[must_use]
@@ -51,15 +51,26 @@ fn spec(hold: &Hold) -> ApprovalRequestSpec {
             .collect(),
         chains: ask.chains.iter().map(chain).collect(),
         excerpt: visible(ask.excerpt.reveal(), Lines::Keep),
+        unseen: ask.unseen.iter().map(unseen).collect(),
         deadline: hold.deadline().map(|at| at.to_string()),
         view: (hold.phase() == Phase::Pending).then(|| View::of(hold).digest().to_string()),
     }
+}
+
+fn unseen(unseen: &Unseen) -> RequestUnseen {
+    let (kind, characters) = match unseen {
+        Unseen::Opaque { .. } => ("opaque", None),
+        Unseen::Text { characters, .. } => ("text", Some(*characters)),
+        Unseen::Beside { .. } => ("beside", None),
+    };
+    RequestUnseen { kind: kind.to_owned(), place: line(unseen.place()), characters }
 }
 
 fn chain(chain: &Chain) -> RequestChain {
     RequestChain {
         name: line(&chain.name.to_string()),
         separation_of_duties: chain.separation_of_duties,
+        allow_unseen: chain.allow_unseen,
         stages: chain.stages.iter().map(stage).collect(),
     }
 }

@@ -3,6 +3,8 @@
 //! Must not know HTTP or the command line. Guarantees: what was answered is on disk; of two decisions at once, in one
 //! program or in two, the second sees the first; the number of rows and the size of each are bounded.
 
+mod recent;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -91,14 +93,7 @@ impl Store {
         };
         let mut connection = self.connection.lock().await;
         let rows = sqlx::query(sql).fetch_all(&mut *connection).await?;
-        let (mut holds, mut damaged) = (Vec::new(), Vec::new());
-        for row in &rows {
-            match hold(row) {
-                Ok(hold) => holds.push(hold),
-                Err(failure) => damaged.push(failure),
-            }
-        }
-        Ok((holds, damaged))
+        Ok(sorted_out(&rows))
     }
 
     /// The id that `text` is, or the start of, with or without the `h-`.
@@ -244,6 +239,18 @@ impl Store {
 fn hold(row: &SqliteRow) -> Result<Hold, StoreFailure> {
     let (id, body): (String, &str) = (row.try_get("id")?, row.try_get("body")?);
     serde_json::from_str(body).map_err(|source| StoreFailure::Damaged { id, source })
+}
+
+/// Holds, and why other rows cannot be read as such.
+fn sorted_out(rows: &[SqliteRow]) -> (Vec<Hold>, Vec<StoreFailure>) {
+    let (mut holds, mut damaged) = (Vec::new(), Vec::new());
+    for row in rows {
+        match hold(row) {
+            Ok(hold) => holds.push(hold),
+            Err(failure) => damaged.push(failure),
+        }
+    }
+    (holds, damaged)
 }
 
 fn unrecorded(row: &SqliteRow) -> Result<Unrecorded, StoreFailure> {

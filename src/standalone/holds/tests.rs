@@ -92,6 +92,7 @@ impl Desk {
             chains: vec![chain()],
             reasons: vec![],
             excerpt: Content::new("| hello"),
+            unseen: Vec::new(),
             opened_at: now,
             ahead: None,
             callback: None,
@@ -113,6 +114,7 @@ fn chain() -> Chain {
         separation_of_duties: false,
         on_client_gone: ClientGone::Detach,
         valid_for_max: Duration::from_hours(1),
+        allow_unseen: true,
         stages: vec![stage],
     }
 }

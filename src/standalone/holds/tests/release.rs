@@ -56,7 +56,7 @@ fn held(chains: &[&str], body: &'static [u8]) -> (Held, Content) {
     match judgement.ruling {
         Ruling::Hold(held) => {
             let excerpt = excerpt(held.query(), &judgement.findings, judgement.retention);
-            (*held, excerpt)
+            (*held, excerpt.text)
         }
         other => panic!("{other:?}"),
     }

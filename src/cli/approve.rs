@@ -1,0 +1,97 @@
+//! `countersign approve`: shows what is to be approved, asks whoever is at a terminal, and enters the approval with the
+//! digest of exactly what was shown.
+//!
+//! Guarantees that no approval is entered whose view was neither written out nor named.
+
+use std::sync::Arc;
+
+use super::approvals::shown;
+use super::decide::{self, at_desk, cast, person, reason, refused, signed};
+use super::desk::{Desk, explained};
+use super::{Console, Exit};
+use crate::approvals::{Ballot, Decision, Event, Person, View, advance};
+use crate::base::{Clock, HoldId, SystemClock};
+
+/// Approve held queries.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    decision: decide::DecisionArguments,
+    /// Do not ask for confirmation on a terminal.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Enters approvals.
+pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Result<Exit> {
+    let by = person(&arguments.decision)?;
+    approve_as(arguments, by, Arc::new(SystemClock::default()), console)
+}
+
+fn approve_as(arguments: &Arguments, by: Person, clock: Arc<dyn Clock>, console: &mut Console) -> anyhow::Result<Exit> {
+    let (desk, ids) = at_desk(&arguments.decision, clock)?;
+    let mut ballot = Ballot { by, decision: Decision::Approve, reason: String::new(), view: arguments.decision.view };
+    let mut exit = Exit::Done;
+    for id in ids {
+        exit = exit.worse(one(&desk, id, arguments, &mut ballot, console)?);
+    }
+    signed(&ballot.by, exit, console)?;
+    Ok(exit)
+}
+
+/// One hold: shown unless the caller names a view, confirmed on a terminal, entered.
+fn one(
+    desk: &Desk,
+    id: HoldId,
+    arguments: &Arguments,
+    ballot: &mut Ballot,
+    console: &mut Console,
+) -> anyhow::Result<Exit> {
+    if let (None, Some(said)) = (arguments.decision.view, &arguments.decision.reason) {
+        ballot.reason.clone_from(said);
+    }
+    if arguments.decision.view.is_none() {
+        let hold = desk.timed(desk.wait(desk.store.get(id)).map_err(explained)?);
+        ballot.view = Some(View::of(&hold).digest());
+        // Whoever may not decide is told so before anything else is asked of them.
+        let trial = Ballot { reason: "to be given".to_owned(), ..ballot.clone() };
+        if let Err(why) = advance(&hold, Event::Decided(trial), desk.now()) {
+            return refused(why.into(), console);
+        }
+        console.note(shown(&hold))?;
+    }
+    if ballot.reason.is_empty() {
+        ballot.reason = reason(&arguments.decision, console)?;
+    }
+    if !arguments.yes && !confirmed(id, console)? {
+        console.note("nothing was decided")?;
+        return Ok(Exit::Findings);
+    }
+    cast(desk, id, ballot.clone(), console)
+}
+
+/// Where nobody can be asked, whoever wrote the command meant it.
+fn confirmed(id: HoldId, console: &mut Console) -> std::io::Result<bool> {
+    if !console.can_ask() {
+        return Ok(true);
+    }
+    let answer = console.ask(&format!("Approve {id}? [y/N]"))?.unwrap_or_default();
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+}
+
+#[cfg(test)]
+impl Arguments {
+    pub(super) fn of(decision: decide::DecisionArguments) -> Self {
+        Self { decision, yes: false }
+    }
+}
+
+#[cfg(test)]
+pub(super) fn approved(
+    arguments: &Arguments,
+    by: Person,
+    clock: Arc<dyn Clock>,
+    console: &mut Console,
+) -> anyhow::Result<Exit> {
+    approve_as(arguments, by, clock, console)
+}
