@@ -201,6 +201,12 @@ impl Store {
         }
     }
 
+    /// Opens a hold ahead of its query, or finds the one that this question joins.
+    pub async fn request(&self, ask: Ask) -> Result<Hold, StoreFailure> {
+        let (Opened::New(id) | Opened::Joined(id)) = self.ask(ask).await?;
+        self.timed(id).await
+    }
+
     /// Opens a hold, or finds the one that this question joins.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Opened, StoreFailure> {
         let now = self.clock.now();
