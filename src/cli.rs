@@ -19,9 +19,12 @@ mod demo_model;
 mod desk;
 mod explain;
 mod gate;
+mod interrupt;
 mod lint;
 mod policies;
 mod printable;
+mod question;
+mod request;
 mod test;
 mod trial;
 
@@ -30,6 +33,8 @@ pub use console::{Console, Exit, Output};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use interrupt::interrupted;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -67,6 +72,7 @@ enum Verb {
     Explain(explain::Arguments),
     Gate(Box<gate::Arguments>),
     Lint(lint::Arguments),
+    Request(Box<request::Arguments>),
     Test(test::Arguments),
 }
 
@@ -83,6 +89,7 @@ impl Verb {
             Self::Explain(arguments) => explain::run(&arguments, console),
             Self::Gate(arguments) => gate::run(&arguments, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
+            Self::Request(arguments) => request::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
         }
     }
@@ -100,19 +107,5 @@ impl Cli {
         let mut console = Console::standard();
         let exit = self.verb.run(&mut console).unwrap_or_else(|error| console.complain(&error));
         exit.into()
-    }
-}
-
-/// Ready when the process is asked to stop, by Ctrl-C or by a supervisor.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the signals end the process at once, which is what they are for.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

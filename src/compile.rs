@@ -38,5 +38,5 @@ mod text;
 pub use build::{Compilation, check, compile};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use document::{Document, read, read_value};
-pub use duration::{DurationFlaw, duration};
+pub use duration::{DurationFlaw, duration, show as show_duration};
 pub use render::{position, render};

@@ -8,8 +8,8 @@ mod serve;
 mod watch;
 
 pub use holds::{
-    FINISHED_MAX, HOLD_BYTES_MAX, KEPT_FOR, LOOK_EVERY, Listed, Missing, PENDING_MAX, PENDING_PER_REQUESTER_MAX,
-    SqliteHolds, Store, StoreFailure, approval_request,
+    FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, LOOK_EVERY, Listed, Missing, PENDING_MAX,
+    PENDING_PER_REQUESTER_MAX, SqliteHolds, Store, StoreFailure, approval_request,
 };
 pub use policies::{FOLDER_FILES_MAX, LoadFailure, Loaded, PolicyFile, PolicyFolder, documents, gather};
 pub use probe::probe;

@@ -17,3 +17,5 @@ mod naive;
 mod standalone;
 #[path = "live/support.rs"]
 mod support;
+#[path = "live/waiting.rs"]
+mod waiting;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Chain, Unseen};
 use crate::base::{Content, Digest, HoldId, QueryId};
-use crate::rules::PolicyRef;
+use crate::rules::{Finding, PolicyRef, Verdict};
 
 /// Who asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -31,6 +31,22 @@ pub struct Reason {
     pub matcher: String,
     /// Where.
     pub place: String,
+}
+
+/// Most reasons shown to people: more than a person reads.
+const REASONS_MAX: usize = 64;
+
+/// The findings that hold a query, as people are told them.
+#[must_use]
+pub fn reasons(findings: &[Finding]) -> Vec<Reason> {
+    let holding = findings.iter().filter(|finding| !finding.audit_only && finding.verdict == Verdict::Hold);
+    let told = holding.map(|finding| Reason {
+        policy: finding.policy.as_ref().clone(),
+        rule: finding.rule.as_ref().to_owned(),
+        matcher: finding.matcher.as_ref().to_owned(),
+        place: finding.place.clone(),
+    });
+    told.take(REASONS_MAX).collect()
 }
 
 /// A question that was put before its query came.

@@ -136,7 +136,7 @@ pub(super) fn person(arguments: &DecisionArguments) -> anyhow::Result<Person> {
 }
 
 /// `id` knows users and groups from wherever the system has them.
-fn ask_system(what: &str) -> anyhow::Result<String> {
+pub(super) fn ask_system(what: &str) -> anyhow::Result<String> {
     let unknown = "the system does not say who you are: use --as NAME";
     let answer = Command::new("id").arg(what).output().context(unknown)?;
     anyhow::ensure!(answer.status.success(), unknown);

@@ -175,7 +175,8 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
         AuditDurability::Synced => Durability::Synced,
     };
     let data = arguments.data.path()?;
-    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, durability })
+    let holds = arguments.limits.holds();
+    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, holds, durability })
 }
 
 /// The server that an upstream says it is; the narrowest table of routes when it says nothing known.

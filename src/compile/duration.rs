@@ -79,7 +79,8 @@ fn scaled(number: &str, nanos: u128) -> Option<Duration> {
 }
 
 /// A duration as people write it, in its largest units.
-pub(super) fn show(duration: Duration) -> String {
+#[must_use]
+pub fn show(duration: Duration) -> String {
     let secs = duration.as_secs();
     match (secs / 3_600, secs / 60 % 60, secs % 60) {
         (0, 0, s) => format!("{s}s"),

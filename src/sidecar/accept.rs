@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::body::InFlight;
 use super::health;
+use super::hold::Room;
 use super::identity::{self, JwksUrl};
 use super::ports::{Alerts, Holds, Recorder};
 use super::rulebook::{InForce, Rulebook};
@@ -57,7 +58,7 @@ pub(super) struct Shared {
     pub(super) ports: Ports,
     pub(super) upstream: Upstream,
     pub(super) in_flight: Arc<InFlight>,
-    pub(super) waiting: Arc<Semaphore>,
+    pub(super) room: Arc<Room>,
     pub(super) rates: Rates,
     pub(super) drain: Drain,
     /// Known to the framing guard and the service only.
@@ -121,7 +122,7 @@ impl Gate {
         let shared = Shared {
             upstream: Upstream::new(&settings.upstream)?,
             in_flight: Arc::new(InFlight::new(ports.metrics.clone())),
-            waiting: Arc::new(Semaphore::new(settings.hold.waiting_max)),
+            room: Arc::new(Room::new(&settings.hold)),
             rates: Rates::default(),
             drain: Drain::new(),
             nonce: hex::encode(random).into(),

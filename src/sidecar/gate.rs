@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::rulebook::InForce;
 use super::visit::{Visit, model_kept};
 use super::{hold, judging, read, status};
-use crate::approvals::excerpt;
+use crate::approvals::{excerpt, reasons};
 use crate::audit::Outcome;
 use crate::query::{Operation, Query};
 use crate::rules::{self, Basis, Judgement, Posture, Ruling};
@@ -132,6 +132,7 @@ pub(super) async fn judge_query(visit: &mut Visit, query: Query) -> Result<Rulin
     alert(visit, &judgement);
     if let Ruling::Hold(held) = &judgement.ruling {
         visit.excerpt = excerpt(held.query(), &judgement.findings, judgement.retention);
+        visit.reasons = reasons(&judgement.findings);
     }
     Ok(judgement.ruling)
 }

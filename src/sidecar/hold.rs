@@ -9,16 +9,15 @@
 //! Knows nothing of how people are asked.
 
 mod open;
+mod room;
 mod shape;
 mod stream;
 mod wait;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::gate::judge_query;
@@ -36,7 +35,9 @@ use crate::query::Query;
 use crate::rules::{Held, Ruling};
 use crate::telemetry::Metrics;
 use open::{Opened, open};
+use room::Place;
 
+pub(super) use room::Room;
 pub(super) use shape::Framing;
 pub(super) use stream::HeldStream;
 
@@ -52,19 +53,20 @@ pub(super) struct Waiting {
     slot: Slot,
 }
 
-/// A place among those who wait; counts them.
+/// Counts those who wait; without a place nobody does, for lack of room.
 struct Slot {
     metrics: Metrics,
     ended: Phase,
-    _permit: OwnedSemaphorePermit,
+    place: Option<Place>,
 }
 
 impl Slot {
-    fn taken(visit: &Visit) -> Result<Self, Refusal> {
-        let permit = Arc::clone(&visit.shared.waiting).try_acquire_owned().map_err(|_| Refusal::TooManyHeld)?;
+    fn taken(visit: &Visit, held: &Held) -> Self {
+        let bytes = usize::try_from(visit.entry.body_bytes).unwrap_or(usize::MAX).saturating_add(held.body().len());
+        let place = visit.shared.room.take(visit.caller.user.as_deref(), bytes);
         let metrics = visit.shared.ports.metrics.clone();
         metrics.hold_opened();
-        Ok(Self { metrics, ended: Phase::Cancelled, _permit: permit })
+        Self { metrics, ended: Phase::Cancelled, place }
     }
 }
 
@@ -100,15 +102,12 @@ impl Manner {
 pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
     let manner = Manner::of(&visit, held.query());
     let since = Instant::now();
-    let opened = async {
-        let slot = Slot::taken(&visit)?;
-        Ok((open(&mut visit, &held).await?, slot))
-    };
-    let (Opened { hold, join }, slot) = match opened.await {
+    let Opened { hold, join } = match open(&mut visit, &held).await {
         Ok(opened) => opened,
         Err(refusal) => return visit.refuse(&refusal),
     };
     let id = hold.id();
+    let slot = Slot::taken(&visit, &held);
     visit.entry.hold = Some(id);
     if let Err(refusal) = visit.record(Outcome::Held) {
         return visit.refuse(&refusal);
@@ -123,8 +122,10 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
             waiting.visit.refuse(&refusal)
         }
         (wait::Settled::NotYet | wait::Settled::Draining, Manner::Async(prefer)) => waiting.accepted(prefer).await,
-        (wait::Settled::NotYet, Manner::Streaming(framing)) => stream::respond(waiting, framing),
-        (wait::Settled::NotYet, Manner::Sliced) | (wait::Settled::Draining, _) => waiting.sent_away().await,
+        (wait::Settled::NotYet, Manner::Streaming(framing)) if waiting.slot.place.is_some() => {
+            stream::respond(waiting, framing)
+        }
+        (wait::Settled::NotYet | wait::Settled::Draining, _) => waiting.sent_away().await,
     }
 }
 

@@ -148,8 +148,11 @@ pub struct HoldSettings {
     pub comment_every: Duration,
     /// How often a stream gets an empty delta; LangChain gives up after 120 s without one.
     pub delta_every: Duration,
-    /// Most held queries that wait in this gate at once; their bodies are in memory.
+    /// Most held queries that wait in this gate at once, with their connections open.
     pub waiting_max: usize,
+    /// Most bytes of them in memory: well below [`Limits::bytes_in_flight_max`], so that queries which wait for people never
+    /// keep out those that need nobody.
+    pub bytes_max: usize,
 }
 
 /// The status by which a client is told to come again.
@@ -181,6 +184,7 @@ impl Default for HoldSettings {
             comment_every: Duration::from_secs(10),
             delta_every: Duration::from_secs(45),
             waiting_max: 256,
+            bytes_max: 64 << 20,
         }
     }
 }

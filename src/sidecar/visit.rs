@@ -22,7 +22,7 @@ use super::permit::Permit;
 use super::refusal::{APPROVAL_ID, QUERY_ID, Refusal};
 use super::rulebook::InForce;
 use super::upstream::{Outbound, Relay, UpstreamFailure};
-use crate::approvals::Excerpt;
+use crate::approvals::{Excerpt, Reason};
 use crate::audit::{Event, Outcome, QueryJudged};
 use crate::base::{HoldId, QueryId};
 use crate::rules::{self, Caller, Failure, Posture};
@@ -54,6 +54,8 @@ pub(super) struct Visit {
     pub(super) format: Option<Format>,
     /// What people are shown, should they be asked.
     pub(super) excerpt: Excerpt,
+    /// Why they are asked.
+    pub(super) reasons: Vec<Reason>,
     /// Set while people are asked: a visit that is dropped then was left by its client.
     pub(super) waiting_for: Option<HoldId>,
 }
@@ -76,6 +78,7 @@ impl Visit {
             decoded: false,
             format: None,
             excerpt: Excerpt::default(),
+            reasons: Vec::new(),
             waiting_for: None,
             head,
             shared: Arc::clone(shared),

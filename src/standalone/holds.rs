@@ -37,7 +37,9 @@ use tokio::time::MissedTickBehavior;
 pub use failure::StoreFailure;
 pub use file::Missing;
 pub use request::approval_request;
-pub use store::{FINISHED_MAX, HOLD_BYTES_MAX, KEPT_FOR, Listed, PENDING_MAX, PENDING_PER_REQUESTER_MAX, Store};
+pub use store::{
+    FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, Listed, PENDING_MAX, PENDING_PER_REQUESTER_MAX, Store,
+};
 
 use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Release, Step};
 use crate::base::{Clock, Digest, HoldId};
@@ -79,7 +81,17 @@ impl SqliteHolds {
         clock: Arc<dyn Clock>,
         recorder: Arc<dyn Recorder>,
     ) -> Result<Arc<Self>, StoreFailure> {
-        let store = Arc::new(Store::open(folder, Missing::Create, clock).await?);
+        Self::open_with(folder, clock, recorder, HoldLimits::default()).await
+    }
+
+    /// The same with other limits.
+    pub async fn open_with(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        recorder: Arc<dyn Recorder>,
+        limits: HoldLimits,
+    ) -> Result<Arc<Self>, StoreFailure> {
+        let store = Arc::new(Store::open(folder, Missing::Create, clock).await?.limited(limits));
         store.resume(RETURN_WITHIN).await?;
         let scribe = Arc::new(Scribe::new(Arc::clone(&store), recorder));
         // Decisions may have come while no gate was running: the first look sees to them.

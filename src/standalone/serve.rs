@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
-use super::{SqliteHolds, StoreFailure, alerts};
+use super::{HoldLimits, SqliteHolds, StoreFailure, alerts};
 use crate::audit::{self, Durability, Event, Log};
 use crate::base::{Clock, SystemClock};
 use crate::rules::Posture;
@@ -36,6 +36,8 @@ pub struct Standalone {
     pub data: PathBuf,
     /// Where alerts go.
     pub alerts: alerts::Settings,
+    /// How many holds there may be, and how fast they may come.
+    pub holds: HoldLimits,
     /// When an entry counts as written.
     pub durability: Durability,
 }
@@ -96,7 +98,8 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let rulebook = Arc::new(Rulebook::default());
     started(&told, &loaded, &trail)?;
     put_in_force(&loaded, &rulebook, &metrics);
-    let holds = SqliteHolds::open(&told.data, Arc::clone(&clock), Arc::clone(&trail) as Arc<dyn Recorder>).await?;
+    let recorder = Arc::clone(&trail) as Arc<dyn Recorder>;
+    let holds = SqliteHolds::open_with(&told.data, Arc::clone(&clock), recorder, told.holds).await?;
     let looking = holds.watch();
     let (webhooks, sending) = alerts::start(told.alerts, Arc::clone(&clock), metrics.clone())?;
     let ports = Ports {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign::approvals::{ClientGone, Phase};
 use countersign::base::{Digest, HoldId};
-use countersign::sidecar::ApiKeys;
+use countersign::sidecar::{ApiKeys, GateSettings};
 
 use super::*;
 
@@ -18,12 +18,19 @@ type Script = fn() -> Vec<Step>;
 
 /// A gate that knows bob and eve.
 fn known(upstream: Upstream) -> Bench {
+    known_with(upstream, |_| {})
+}
+
+fn known_with(upstream: Upstream, adjust: impl FnOnce(&mut GateSettings)) -> Bench {
     let line = |user: &str| {
         let digest = Digest::of(format!("sk-{user}").as_bytes()).to_string();
         format!("{user}::{}\n", &digest["sha256:".len()..])
     };
     let keys = Arc::new(ApiKeys::parse(&(line("bob") + &line("eve"))).unwrap());
-    Bench::with(upstream, |settings| settings.identity.api_keys = Some(keys))
+    Bench::with(upstream, |settings| {
+        settings.identity.api_keys = Some(keys);
+        adjust(settings);
+    })
 }
 
 fn get(path: &str, headers: &str) -> String {
@@ -182,6 +189,37 @@ async fn only_clients_that_retry_nothing_else_are_sent_away_with_429() {
         let id: HoldId = response.header("countersign-approval-id").unwrap().parse().unwrap();
         assert_eq!(response.header("link"), Some(format!("<{}>; rel=\"status\"", status_path(id)).as_str()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn query_that_finds_no_room_is_held_all_the_same_and_its_client_told_to_come_again() {
+    for body in [chat("the contract"), streamed("the contract")] {
+        let bench = Bench::with(Upstream::plain().await, |settings| settings.hold.bytes_max = 10);
+        let start = tokio::time::Instant::now();
+        let pending = Raw::ask(bench.address, post(CHAT, &body)).await;
+        assert_eq!((pending.status, pending.code().as_str()), (409, "approval_pending"));
+        assert!(start.elapsed() < Duration::from_secs(1), "nothing of it waits in memory");
+        let id = bench.desk.opened().await;
+        assert_eq!(pending.header("countersign-approval-id"), Some(id.to_string().as_str()));
+        bench.desk.decide(id, Decision::Approve);
+        let released = Raw::ask(bench.address, post_with(CHAT, &named(id), &body)).await;
+        assert_eq!((released.status, bench.desk.holds().len()), (200, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_takes_all_the_places_of_those_who_wait() {
+    let bench = known_with(Upstream::plain().await, |settings| settings.hold.waiting_max = 4);
+    let mut first = Raw::connect(bench.address).await;
+    first.send(post_with(CHAT, BOB, &chat("the contract"))).await;
+    bench.desk.opened().await;
+    let start = tokio::time::Instant::now();
+    let second = Raw::ask(bench.address, post_with(CHAT, BOB, &chat("another contract"))).await;
+    assert_eq!((second.status, start.elapsed().as_secs()), (409, 0), "a second of the same caller does not wait");
+    let start = tokio::time::Instant::now();
+    let eves = Raw::ask(bench.address, post_with(CHAT, EVE, &chat("the contract"))).await;
+    assert_eq!((eves.status, start.elapsed().as_secs()), (409, 50), "somebody else does");
+    assert_eq!(first.response().await.status, 409);
 }
 
 /// What becomes of the hold when its client leaves, by what the chain says.

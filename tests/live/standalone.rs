@@ -12,14 +12,14 @@ use super::support::{Answer, Gate, Upstream};
 /// Looks at a condition every 20 ms; only a broken gate ever uses all of them.
 const LOOKS: u32 = 500;
 
-const CHAIN: &str = "apiVersion: countersign.dev/v1alpha1
+pub(crate) const CHAIN: &str = "apiVersion: countersign.dev/v1alpha1
 kind: ApprovalChain
 metadata: {name: owners}
 spec: {stages: [{name: owners, approvers: [{user: alice}]}]}
 ---
 ";
 
-fn policy(rules: &str) -> String {
+pub(crate) fn policy(rules: &str) -> String {
     format!(
         "apiVersion: countersign.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {{name: live}}\nspec:\n  rules:\n{rules}"
     )
@@ -31,7 +31,7 @@ fn deny(word: &str) -> String {
     ))
 }
 
-fn folder(text: &str) -> tempfile::TempDir {
+pub(crate) fn folder(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("policy.yaml"), text).unwrap();
     folder
@@ -43,7 +43,7 @@ fn ask(gate: &Gate, text: &str) -> Answer {
 }
 
 #[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..LOOKS {
         if holds() {
             return;
@@ -53,11 +53,11 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
-fn countersign(data: &Path, args: &[&str]) -> Output {
+pub(crate) fn countersign(data: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_countersign")).args(args).arg("--data").arg(data).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 

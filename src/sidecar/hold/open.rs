@@ -4,15 +4,12 @@
 //! waiting.
 
 use super::refused;
-use crate::approvals::{Ask, Chain, Hold, Reason, Requester, join_key};
+use crate::approvals::{Ask, Chain, Hold, Requester, join_key};
 use crate::base::{Digest, HoldId};
-use crate::rules::{Held, Verdict};
+use crate::rules::Held;
 use crate::sidecar::refusal::{APPROVAL_ID, Refusal};
 use crate::sidecar::status::of_caller;
 use crate::sidecar::visit::Visit;
-
-/// Most reasons shown to people.
-const REASONS_MAX: usize = 64;
 
 /// A hold that this query waits for.
 pub(super) struct Opened {
@@ -22,7 +19,7 @@ pub(super) struct Opened {
 
 /// Opens a hold, or joins one.
 pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refusal> {
-    let route = format!("{} {}", visit.entry.method, visit.entry.path);
+    let route = format!("{} {}", visit.head.method, visit.head.uri.path());
     let body = Digest::of(held.query().body());
     let user = visit.caller.user.clone();
     if let Some(id) = named(visit)? {
@@ -45,7 +42,7 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
         route,
         model: held.query().model.clone(),
         chains: chains(visit, held)?,
-        reasons: reasons(visit),
+        reasons: std::mem::take(&mut visit.reasons),
         excerpt: std::mem::take(&mut visit.excerpt.text),
         unseen: std::mem::take(&mut visit.excerpt.unseen),
         opened_at: now,
@@ -73,17 +70,4 @@ fn chains(visit: &Visit, held: &Held) -> Result<Vec<Chain>, Refusal> {
     let in_force = visit.in_force.as_ref().ok_or(Refusal::NotReady)?;
     let find = |name| in_force.chains.get(name).cloned().ok_or_else(|| Refusal::UnknownChain(name.to_string()));
     held.chains().iter().map(find).collect()
-}
-
-fn reasons(visit: &Visit) -> Vec<Reason> {
-    let holding = visit.entry.findings.iter().filter(|finding| !finding.audit_only);
-    let holding = holding.filter(|finding| finding.verdict == Verdict::Hold).take(REASONS_MAX);
-    holding
-        .map(|finding| Reason {
-            policy: finding.policy.clone(),
-            rule: finding.rule.clone(),
-            matcher: finding.matcher.clone(),
-            place: finding.place.clone(),
-        })
-        .collect()
 }

@@ -41,6 +41,10 @@ impl Waiting {
         let headers = &self.visit.head.headers;
         let decided = self.hold.phase() != Phase::Pending;
         match manner {
+            // Nothing of it stays in memory: the store has its digests, and the client has the body.
+            Manner::Async(_) | Manner::Streaming(_) | Manner::Sliced if !decided && self.slot.place.is_none() => {
+                Duration::ZERO
+            }
             Manner::Async(prefer) if !decided => prefer.wait.unwrap_or_default().min(slice(settings, headers)),
             Manner::Streaming(_) if !decided => settings.grace.min(deadline(headers) / 2),
             // The store says `Expired` at the expiry; a moment more, so that its word arrives.

@@ -8,8 +8,9 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use super::StoreFailure;
 
 /// Step `n` leads from version `n` to `n + 1`. Steps that were released never change.
-const STEPS: &[(&str, &str)] = &[(
-    "CREATE TABLE hold (
+const STEPS: &[(&str, &str)] = &[
+    (
+        "CREATE TABLE hold (
         id TEXT PRIMARY KEY,
         phase TEXT NOT NULL,
         version INTEGER NOT NULL,
@@ -35,8 +36,14 @@ const STEPS: &[(&str, &str)] = &[(
         recorded INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX decision_to_record ON decision (number) WHERE recorded = 0;",
-    "PRAGMA user_version = 1",
-)];
+        "PRAGMA user_version = 1",
+    ),
+    (
+        "ALTER TABLE hold ADD COLUMN namespace TEXT NOT NULL DEFAULT '';
+    CREATE INDEX hold_by_namespace ON hold (phase, namespace);",
+        "PRAGMA user_version = 2",
+    ),
+];
 
 /// Brings the database up to date.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreFailure> {

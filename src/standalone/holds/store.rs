@@ -7,7 +7,7 @@ mod recent;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::{Missing, StoreFailure, file};
-use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Step, advance, joins, later};
+use crate::approvals::{Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Step, advance, joins, later};
 use crate::audit;
 use crate::base::{Clock, HoldId};
 
@@ -24,6 +24,29 @@ use crate::base::{Clock, HoldId};
 pub const PENDING_PER_REQUESTER_MAX: i64 = 20;
 /// Most pending holds in all: at 64 KB each, what a small machine can keep, and more than people can work off.
 pub const PENDING_MAX: i64 = 1000;
+/// One in so many of all places is kept for callers who have nothing pending.
+const RESERVED_ONE_IN: i64 = 10;
+
+/// How many holds there may be, and how fast they may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// Most pending holds of one identity; all anonymous callers are one.
+    pub pending_per_requester_max: i64,
+    /// Most pending holds in all.
+    pub pending_max: i64,
+    /// Most new ones a minute.
+    pub pace: PaceLimits,
+}
+
+impl Default for HoldLimits {
+    fn default() -> Self {
+        Self {
+            pending_per_requester_max: PENDING_PER_REQUESTER_MAX,
+            pending_max: PENDING_MAX,
+            pace: PaceLimits::default(),
+        }
+    }
+}
 /// Largest hold as stored. The machine cuts what callers can lengthen; this is the second lock.
 pub const HOLD_BYTES_MAX: usize = 64 * 1024;
 /// How long finished holds are kept for `approvals list --all`; the audit trail keeps the decisions.
@@ -64,6 +87,8 @@ pub(super) struct Unrecorded {
 pub struct Store {
     connection: Mutex<SqliteConnection>,
     clock: Arc<dyn Clock>,
+    limits: HoldLimits,
+    pace: std::sync::Mutex<Pace>,
 }
 
 impl std::fmt::Debug for Store {
@@ -76,7 +101,14 @@ impl Store {
     /// Opens the database in `folder`.
     pub async fn open(folder: &Path, missing: Missing, clock: Arc<dyn Clock>) -> Result<Self, StoreFailure> {
         let connection = Mutex::new(file::open(folder, missing).await?);
-        Ok(Self { connection, clock })
+        let limits = HoldLimits::default();
+        Ok(Self { connection, clock, limits, pace: std::sync::Mutex::new(Pace::new(limits.pace)) })
+    }
+
+    /// The same store with other limits.
+    #[must_use]
+    pub fn limited(self, limits: HoldLimits) -> Self {
+        Self { limits, pace: std::sync::Mutex::new(Pace::new(limits.pace)), ..self }
     }
 
     /// One hold, by id.
@@ -164,17 +196,30 @@ impl Store {
         }
     }
 
+    /// Opens a hold ahead of its query, or finds the one that this question joins.
+    pub async fn request(&self, ask: Ask) -> Result<Hold, StoreFailure> {
+        let (Opened::New(id) | Opened::Joined(id)) = self.ask(ask).await?;
+        self.timed(id).await
+    }
+
     /// Opens a hold, or finds the one that this question joins.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Opened, StoreFailure> {
         let now = self.clock.now();
         let mut connection = self.connection.lock().await;
+        if let Some(id) = joined(&mut connection, &ask, now).await? {
+            return Ok(Opened::Joined(id));
+        }
+        // Whoever comes too fast costs a look, never a write.
+        if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits(&ask, self.clock.monotonic()) {
+            return Err(StoreFailure::Overloaded);
+        }
         let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
         if let Some(id) = joined(&mut change, &ask, now).await? {
             return Ok(Opened::Joined(id));
         }
         let hold = Hold::open(ask);
         if hold.phase() == Phase::Pending {
-            room_for(&mut change, &hold).await?;
+            room_for(&mut change, &hold, &self.limits).await?;
         }
         insert(&mut change, &hold).await?;
         prune(&mut change, now).await?;
@@ -281,8 +326,9 @@ async fn insert(connection: &mut SqliteConnection, hold: &Hold) -> Result<(), St
     if body.len() > HOLD_BYTES_MAX {
         return Err(StoreFailure::Overloaded);
     }
-    let sql = "INSERT INTO hold (id, phase, version, join_key, requester, opened_at, next_timer, ended_at, body)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql =
+        "INSERT INTO hold (id, phase, version, join_key, requester, opened_at, next_timer, ended_at, body, namespace)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(sql)
         .bind(hold.id().to_string())
         .bind(hold.phase().name())
@@ -293,6 +339,7 @@ async fn insert(connection: &mut SqliteConnection, hold: &Hold) -> Result<(), St
         .bind(hold.next_timer().map(due_millisecond))
         .bind(hold.ending().map(|(_, at)| at.as_millisecond()))
         .bind(body)
+        .bind(&hold.ask().namespace)
         .execute(connection)
         .await?;
     Ok(())
@@ -353,12 +400,22 @@ async fn joined(connection: &mut SqliteConnection, ask: &Ask, now: Timestamp) ->
     Ok(None)
 }
 
-async fn room_for(connection: &mut SqliteConnection, hold: &Hold) -> Result<(), StoreFailure> {
-    let sql = "SELECT COUNT(*) AS every, COUNT(*) FILTER (WHERE requester IS ?) AS own
+/// Whether one more pending hold has room: within its caller's number, within its namespace's share of all places (as
+/// many shares as there are namespaces that ask), and, of the last places, only for callers who have none.
+async fn room_for(connection: &mut SqliteConnection, hold: &Hold, limits: &HoldLimits) -> Result<(), StoreFailure> {
+    let sql = "SELECT COUNT(*) AS every, COUNT(*) FILTER (WHERE requester IS ?1) AS own,
+               COUNT(*) FILTER (WHERE namespace = ?2) AS near,
+               COUNT(DISTINCT namespace) FILTER (WHERE namespace <> ?2) AS others
                FROM hold WHERE phase = 'Pending'";
-    let row = sqlx::query(sql).bind(hold.ask().requester.user.as_deref()).fetch_one(connection).await?;
+    let ask = hold.ask();
+    let query = sqlx::query(sql).bind(ask.requester.user.as_deref()).bind(&ask.namespace);
+    let row = query.fetch_one(connection).await?;
     let (every, own): (i64, i64) = (row.try_get("every")?, row.try_get("own")?);
-    if every >= PENDING_MAX || own >= PENDING_PER_REQUESTER_MAX { Err(StoreFailure::Overloaded) } else { Ok(()) }
+    let (near, others): (i64, i64) = (row.try_get("near")?, row.try_get("others")?);
+    let most = limits.pending_max;
+    let within = own < limits.pending_per_requester_max && near < most / (others + 1) && every < most;
+    let last = every >= most - most / RESERVED_ONE_IN;
+    if within && (own == 0 || !last) { Ok(()) } else { Err(StoreFailure::Overloaded) }
 }
 
 /// Forgets finished holds that are old or too many, and recorded decisions about them. What is not in the audit trail
