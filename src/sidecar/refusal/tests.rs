@@ -70,7 +70,14 @@ fn error_events_fit_the_stream_they_end() {
     let text = |style, framing| String::from_utf8(event(style, framing, &told).to_vec()).unwrap();
     assert!(text(ErrorStyle::Openai, Framing::Chat).starts_with("data: {\"error\":{"));
     assert!(text(ErrorStyle::Anthropic, Framing::Messages).starts_with("event: error\ndata: {"));
-    assert!(text(ErrorStyle::Openai, Framing::Responses).contains("\"type\":\"error\""));
+    let responses = text(ErrorStyle::Openai, Framing::Responses);
+    let data: Value = serde_json::from_str(responses.strip_prefix("event: error\ndata: ").unwrap()).unwrap();
+    // The SDKs raise what is in `error`, and only that.
+    assert_eq!((&data["type"], &data["code"]), (&"error".into(), &"approval_expired".into()));
+    assert_eq!(
+        (&data["error"]["message"], &data["error"]["approval_id"]),
+        (&data["message"], &hold().to_string().into())
+    );
     let line = text(ErrorStyle::Ollama, Framing::Lines);
     assert!(line.ends_with("}\n") && serde_json::from_str::<Value>(&line).is_ok());
 }

@@ -1,0 +1,258 @@
+//! Who plays: the clients with the ways in which each is called, the scenarios, and the ways to the gate. Data only.
+
+/// A client library, or curl.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Client {
+    pub name: &'static str,
+    pub program: &'static str,
+    pub asks_again: AsksAgain,
+    /// The status of the answer that says to come again.
+    pub told_again: u64,
+    pub calls: &'static [Call],
+}
+
+/// Who asks again when the gate says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsksAgain {
+    /// The library, by itself; its caller sees nothing of it.
+    Library,
+    /// The program around it.
+    Caller,
+}
+
+/// One way of calling a client.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Call {
+    pub name: &'static str,
+    pub answer: Answer,
+}
+
+/// How an answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Whole,
+    /// The empty deltas of a held stream can be seen by the caller.
+    Streamed,
+    /// What keeps a held stream alive never reaches the caller: comments and pings.
+    StreamedQuietly,
+}
+
+const fn whole(name: &'static str) -> Call {
+    Call { name, answer: Answer::Whole }
+}
+
+const fn streamed(name: &'static str) -> Call {
+    Call { name, answer: Answer::Streamed }
+}
+
+const fn quiet(name: &'static str) -> Call {
+    Call { name, answer: Answer::StreamedQuietly }
+}
+
+pub const CLIENTS: &[Client] = &[
+    Client {
+        name: "openai-python",
+        program: "openai_client.py",
+        asks_again: AsksAgain::Library,
+        told_again: 409,
+        calls: &[
+            whole("chat"),
+            streamed("chat-stream"),
+            streamed("chat-helper"),
+            whole("completions"),
+            streamed("completions-stream"),
+            whole("responses"),
+            quiet("responses-stream"),
+            whole("async-chat"),
+            streamed("async-chat-stream"),
+            quiet("async-responses-stream"),
+        ],
+    },
+    Client {
+        name: "openai-node",
+        program: "openai_client.mjs",
+        asks_again: AsksAgain::Library,
+        told_again: 409,
+        calls: &[
+            whole("chat"),
+            streamed("chat-stream"),
+            streamed("chat-helper"),
+            whole("completions"),
+            whole("responses"),
+            quiet("responses-stream"),
+        ],
+    },
+    Client {
+        name: "anthropic",
+        program: "anthropic_client.py",
+        asks_again: AsksAgain::Library,
+        told_again: 409,
+        calls: &[
+            whole("messages"),
+            quiet("messages-stream"),
+            quiet("messages-helper"),
+            whole("async-messages"),
+            quiet("async-messages-stream"),
+        ],
+    },
+    Client {
+        name: "ollama",
+        program: "ollama_client.py",
+        asks_again: AsksAgain::Caller,
+        told_again: 409,
+        calls: &[
+            whole("chat"),
+            streamed("chat-stream"),
+            whole("generate"),
+            streamed("generate-stream"),
+            whole("async-chat"),
+            streamed("async-chat-stream"),
+        ],
+    },
+    Client {
+        name: "langchain-openai",
+        program: "langchain_client.py",
+        asks_again: AsksAgain::Library,
+        told_again: 409,
+        calls: &[whole("invoke"), streamed("stream"), whole("ainvoke"), streamed("astream")],
+    },
+    Client {
+        name: "curl",
+        program: "curl_client.py",
+        asks_again: AsksAgain::Caller,
+        told_again: 429,
+        calls: &[whole("chat"), streamed("chat-stream")],
+    },
+    Client {
+        name: "curl-retrying",
+        program: "curl_client.py",
+        asks_again: AsksAgain::Library,
+        told_again: 429,
+        calls: &[whole("chat-retry")],
+    },
+];
+
+/// What happens to a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    Pass,
+    Refuse,
+    Redact,
+    Approve,
+    Deny,
+    /// A hold of most of a minute: the stream is kept alive by empty deltas too.
+    Outlast,
+    /// A hold that is longer than a slice.
+    Join,
+    Expire,
+    /// The gate is shut down and started again during the hold.
+    Restart,
+    /// The gate is killed and started again during the hold.
+    Kill,
+}
+
+impl Scenario {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Refuse => "refuse",
+            Self::Redact => "redact",
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+            Self::Outlast => "outlast",
+            Self::Join => "join",
+            Self::Expire => "expire",
+            Self::Restart => "restart",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// What the query says; the policies of the stage look for these words.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Pass => "Tell me about swans.",
+            Self::Refuse => "Tell me the forbidden word.",
+            Self::Redact => "Write to ada@example.org, please.",
+            Self::Expire => "Summarise the ephemeral paper.",
+            Self::Approve | Self::Deny | Self::Outlast | Self::Join | Self::Restart | Self::Kill => {
+                "Summarise the contract."
+            }
+        }
+    }
+
+    /// What of it the model server gets.
+    pub const fn forwarded(self) -> &'static str {
+        match self {
+            Self::Redact => "Write to [EMAIL_1], please.",
+            _ => self.sentence(),
+        }
+    }
+}
+
+/// The way from the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// To the model server, without the gate: what arrives is what the client sends.
+    Bare,
+    /// To the gate.
+    Direct,
+    /// To the gate through nginx with its default settings.
+    Nginx,
+    /// To the gate through nginx that speaks HTTP/1.1 on both sides.
+    Nginx11,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Direct => "direct",
+            Self::Nginx => "nginx",
+            Self::Nginx11 => "nginx11",
+        }
+    }
+}
+
+/// One query of one client.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub client: &'static Client,
+    pub call: &'static Call,
+    pub scenario: Scenario,
+    pub way: Way,
+}
+
+impl Case {
+    /// Names it everywhere: it is the caller's user name, and stands in the text.
+    pub fn id(&self) -> String {
+        format!("{}.{}.{}.{}", self.way.name(), self.scenario.name(), self.client.name, self.call.name)
+    }
+
+    pub fn text(&self) -> String {
+        format!("{} Grüße", self.said(self.scenario.sentence()))
+    }
+
+    /// The part of the text that differs from case to case.
+    pub fn said(&self, sentence: &str) -> String {
+        format!("[{}] {sentence}", self.id())
+    }
+
+    pub fn streams(&self) -> bool {
+        self.call.answer != Answer::Whole
+    }
+}
+
+/// Every client, in every way of calling it, over these ways, in these scenarios.
+pub fn cases(ways: &[Way], scenarios: &[Scenario]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for client in CLIENTS {
+        for call in client.calls {
+            for &way in ways {
+                cases.extend(scenarios.iter().map(|&scenario| Case { client, call, scenario, way }));
+            }
+        }
+    }
+    // A client that does not stream waits a slice at most.
+    cases.retain(|case| case.streams() || case.scenario != Scenario::Outlast);
+    cases
+}
