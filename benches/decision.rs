@@ -62,8 +62,11 @@ criterion_group! {
 }
 
 fn main() {
-    if std::env::args().any(|argument| argument == "report") {
-        return report::print();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["report"] => return report::print(),
+        ["spin", rules, kind, bytes] => return report::spin(rules.parse().unwrap(), kind, bytes.parse().unwrap()),
+        _ => {}
     }
     benches();
     Criterion::default().configure_from_args().final_summary();

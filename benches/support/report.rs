@@ -8,6 +8,16 @@ use bytes::Bytes;
 use super::decision::Desk;
 use super::prompts;
 
+/// Decides the same prompt for some seconds, for a profiler.
+pub fn spin(rules: usize, kind: &str, bytes: usize) {
+    let desk = Desk::new(rules);
+    let made = prompts::HONEST.iter().chain(prompts::HOSTILE).find(|(name, _)| *name == kind);
+    let form = || prompts::forms(bytes).into_iter().find(|(name, _)| *name == kind).map(|(_, body)| body);
+    let body = made.map(|(_, text)| prompts::chat(&text(bytes))).or_else(form).expect("is a kind of prompt");
+    let took = laps(&desk, &Bytes::from(body), Duration::from_secs(3));
+    println!("{kind}: median {}", shown(quantile(&took, 0.5)));
+}
+
 /// Prints the table.
 pub fn print() {
     memory("before");

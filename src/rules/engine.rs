@@ -27,7 +27,7 @@ pub(super) struct Engine {
     backwards: OnceLock<Option<DFA>>,
     /// Finds the group whose text is the finding, when the pattern names one `secret`.
     secret: Option<(PikeVM, usize)>,
-    scratch: Mutex<Option<Scratch>>,
+    scratch: Mutex<Option<Box<Scratch>>>,
 }
 
 /// What an engine remembers of the texts before.
@@ -65,16 +65,16 @@ impl Engine {
     }
 
     /// The states met so far, for this search alone.
-    pub(super) fn scratch(&self) -> Scratch {
+    pub(super) fn scratch(&self) -> Box<Scratch> {
         let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.unwrap_or_else(|| {
             let forwards = self.forwards.create_cache();
-            Scratch { fresh_bytes: forwards.memory_usage(), forwards, backwards: None, secret: None }
+            Box::new(Scratch { fresh_bytes: forwards.memory_usage(), forwards, backwards: None, secret: None })
         })
     }
 
     /// Keeps the states for the next search, unless there are so many that there would soon be no room for more.
-    pub(super) fn keep(&self, scratch: Scratch) {
+    pub(super) fn keep(&self, scratch: Box<Scratch>) {
         if scratch.bytes() <= scratch.fresh_bytes + STATES_KEPT_BYTES_MAX {
             *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch);
         }

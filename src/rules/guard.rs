@@ -20,6 +20,8 @@ const OFFSETS: u32 = (1 << PLACES) - 1;
 type Bytes = [u64; 4];
 
 const ALL: Bytes = [u64::MAX; 4];
+/// Digits, letters and the underscore.
+const WORD: Bytes = [0x03ff_0000_0000_0000, 0x07ff_fffe_87ff_fffe, 0, 0];
 
 fn add(set: &mut Bytes, from: u8, to: u8) {
     for byte in from..=to {
@@ -58,21 +60,46 @@ impl Guard {
         Self { free, edge, then }
     }
 
+    /// With how many letters, digits and underscores every match begins, when it begins at the edge of a word; else 0.
+    pub(super) fn run(&self) -> usize {
+        let of_word = |set: &Bytes| set.iter().zip(WORD).all(|(set, word)| set & !word == 0);
+        if self.free != [0; 4] || !of_word(&self.edge) {
+            return 0;
+        }
+        1 + self.then.iter().take_while(|set| of_word(set)).count()
+    }
+
     /// Whether a match could begin at `start`.
     pub(super) fn admits(&self, text: &[u8], start: usize) -> bool {
         let Some((first, rest)) = text.get(start..).and_then(<[u8]>::split_first) else { return false };
         let begins = holds(&self.free, *first) || (holds(&self.edge, *first) && is_edge(text, start));
-        // A text that ends too soon is no reason here: the engine finds out.
-        begins && self.then.iter().zip(rest).all(|(set, byte)| holds(set, *byte))
+        begins && rest.len() >= self.then.len() && self.then.iter().zip(rest).all(|(set, byte)| holds(set, *byte))
+    }
+}
+
+/// Where runs of at least `length` letters, digits and underscores begin. Looks from where a run would have to reach
+/// backwards, so that shorter words are passed over.
+pub(super) fn runs(text: &[u8], length: usize, mut begins: impl FnMut(usize)) {
+    let mut at = 0_usize;
+    while let Some(window) = text.get(at..at.saturating_add(length)) {
+        if let Some(stop) = window.iter().rposition(|byte| !is_word(*byte)) {
+            at += stop + 1;
+            continue;
+        }
+        begins(at);
+        let rest = text.get(at + length..).unwrap_or_default();
+        at += length + rest.iter().take_while(|byte| is_word(**byte)).count() + 1;
     }
 }
 
 /// Whether one of the bytes before and at a place belongs to a word and the other does not.
+#[inline]
 fn is_edge(text: &[u8], at: usize) -> bool {
     let word = |at: usize| text.get(at).is_some_and(|byte| is_word(*byte));
     at.checked_sub(1).is_some_and(word) != word(at)
 }
 
+#[inline]
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
@@ -171,6 +198,8 @@ pub(super) struct Guards {
     /// The same at the edge of a word.
     edge: Box<[u64; 256]>,
     then: Vec<[u64; 256]>,
+    /// By number of bytes after the first: which patterns have a match as short.
+    fits: Vec<u64>,
 }
 
 impl Guards {
@@ -180,7 +209,16 @@ impl Guards {
     }
 
     fn together(guards: &[&Guard]) -> Self {
-        let mut all = Self { free: Box::new([0; 256]), edge: Box::new([0; 256]), then: vec![[0; 256]; PLACES - 1] };
+        let fits = |length: usize| {
+            let fitting = (0..).zip(guards).filter(|(_, guard)| guard.then.len() <= length);
+            fitting.fold(0, |bits, (bit, _): (u32, _)| bits | 1 << bit)
+        };
+        let mut all = Self {
+            free: Box::new([0; 256]),
+            edge: Box::new([0; 256]),
+            then: vec![[0; 256]; PLACES - 1],
+            fits: (0..PLACES - 1).map(fits).collect(),
+        };
         for (byte, bit) in (0..=u8::MAX).flat_map(|byte| (0..guards.len()).map(move |bit| (byte, bit))) {
             let Some(guard) = guards.get(bit) else { continue };
             let at = usize::from(byte);
@@ -202,8 +240,14 @@ impl Guards {
     #[inline]
     pub(super) fn admitted(&self, text: &[u8], start: usize) -> u64 {
         let Some((first, rest)) = text.get(start..).and_then(<[u8]>::split_first) else { return 0 };
-        let row = if is_edge(text, start) { &self.edge } else { &self.free };
-        let mut left = row.get(usize::from(*first)).copied().unwrap_or_default();
+        let of = |row: &[u64; 256]| row.get(usize::from(*first)).copied().unwrap_or_default();
+        let mut left = of(&self.edge);
+        if left != 0 && !is_edge(text, start) {
+            left = of(&self.free);
+        }
+        if let Some(fits) = self.fits.get(rest.len()) {
+            left &= fits;
+        }
         for (row, byte) in self.then.iter().zip(rest) {
             if left == 0 {
                 break;
@@ -245,7 +289,23 @@ mod tests {
         check("(?:ab)*c", "b", 0, false);
         check("(?:a?)*b", "b", 0, true);
         check("\u{30de}.", "\u{30de}x", 0, true);
-        check("ab", "a", 0, true);
+        check("ab", "a", 0, false);
+        check("ab?", "a", 0, true);
+    }
+
+    #[test]
+    fn runs_begin_where_words_do() {
+        let begins = |text: &str| {
+            let mut found = Vec::new();
+            runs(text.as_bytes(), 3, |at| found.push(at));
+            found
+        };
+        assert_eq!(begins("abc ab abcd_1 a-bcd"), [0, 7, 16]);
+        assert_eq!(begins("ab"), [0; 0]);
+        assert_eq!(begins("  abc"), [2]);
+        assert_eq!(Guard::of(&parse(r"\b[0-9]{4}[A-Z]+ x").unwrap()).run(), 5);
+        assert_eq!(Guard::of(&parse(r"[0-9]{4}").unwrap()).run(), 0);
+        assert_eq!(Guard::of(&parse(r"\b[0-9]{2}-?[0-9]").unwrap()).run(), 2);
     }
 
     #[test]

@@ -58,11 +58,22 @@ pub(super) struct Slot {
 pub(super) struct Starters {
     pub(super) slots: Vec<usize>,
     pub(super) guards: Guards,
-    /// Fewest digits that a match of one of them holds.
-    pub(super) digits: usize,
-    /// How far from those digits a match of one of them may begin or end.
-    pub(super) reach: usize,
+    pub(super) near: Near,
 }
+
+/// Where slots are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Near {
+    /// Where so long a run of letters and digits begins.
+    Run(usize),
+    /// Within `reach` of so many digits.
+    Digits { least: usize, reach: usize },
+    /// Anywhere.
+    Anything,
+}
+
+/// Shortest run worth looking for: most words of prose are shorter.
+const RUN_MIN: usize = 6;
 
 /// All that is looked for.
 #[derive(Debug)]
@@ -74,6 +85,8 @@ pub(super) struct Lexicon {
     pub(super) starters: Vec<Starters>,
     /// Slots run wherever a text holds enough digits.
     pub(super) by_digits: Vec<(usize, usize)>,
+    /// Fewest digits that any of those needs; `None` without such.
+    pub(super) digits_min: Option<usize>,
     /// Slots run on every text.
     pub(super) always: Vec<usize>,
     pub(super) units: usize,
@@ -185,18 +198,24 @@ impl Gathering {
         self.within_budget()?;
         let literals: Vec<_> = self.literals.keys().map(|(text, spelling)| (&text[..], *spelling)).collect();
         let literals = (!literals.is_empty()).then(|| Literals::new(&literals));
-        let (mut digits, mut anywhere) = (Vec::new(), Vec::new());
+        let (mut runs, mut digits, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
         let (mut by_digits, mut always) = (Vec::new(), Vec::new());
         for (index, slot) in self.slots.iter().enumerate() {
             match (&slot.pattern.need, slot.pattern.way) {
                 (Need::Atoms(_), _) => {}
+                (_, Way::FromStarts) if slot.pattern.guard.run() >= RUN_MIN => runs.push(index),
                 (Need::Digits(_), Way::FromStarts) => digits.push(index),
                 (Need::Nothing, Way::FromStarts) => anywhere.push(index),
                 (Need::Digits(count), _) => by_digits.push((index, *count)),
                 (Need::Nothing, _) => always.push(index),
             }
         }
-        let starters = [digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
+        let starters: Vec<_> = [runs, digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
+        let by_starts = starters.iter().filter_map(|starters: &Starters| match starters.near {
+            Near::Digits { least, .. } => Some(least),
+            Near::Run(_) | Near::Anything => None,
+        });
+        let digits_min = by_starts.chain(by_digits.iter().map(|(_, count)| *count)).min();
         let seam = self.seam();
         Ok(Lexicon {
             literals,
@@ -205,6 +224,7 @@ impl Gathering {
             slots: self.slots,
             starters,
             by_digits,
+            digits_min,
             always,
             seam,
         })
@@ -214,18 +234,9 @@ impl Gathering {
     fn starters(&self, slots: &[usize]) -> Vec<Starters> {
         let patterns: Vec<_> = slots.iter().filter_map(|slot| self.slots.get(*slot)).map(|slot| &slot.pattern).collect();
         let guards: Vec<_> = patterns.iter().map(|pattern| &pattern.guard).collect();
-        let digits = |pattern: &&Shared| match pattern.need {
-            Need::Digits(count) => count,
-            Need::Atoms(_) | Need::Nothing => 0,
-        };
         let groups = Guards::of(&guards).into_iter().zip(slots.chunks(TOGETHER).zip(patterns.chunks(TOGETHER)));
         groups
-            .map(|(guards, (slots, patterns))| Starters {
-                slots: slots.to_vec(),
-                guards,
-                digits: patterns.iter().map(digits).min().unwrap_or(0),
-                reach: patterns.iter().filter_map(|pattern| pattern.reach).max().unwrap_or(0),
-            })
+            .map(|(guards, (slots, patterns))| Starters { slots: slots.to_vec(), guards, near: near(patterns) })
             .collect()
     }
 
@@ -292,6 +303,22 @@ impl Gathering {
             }
         }
         walked
+    }
+}
+
+/// What all patterns of a group begin near.
+fn near(patterns: &[&Shared]) -> Near {
+    let run = patterns.iter().map(|pattern| pattern.guard.run()).min().unwrap_or(0);
+    let digits = |pattern: &&Shared| match pattern.need {
+        Need::Digits(count) => count,
+        Need::Atoms(_) | Need::Nothing => 0,
+    };
+    let least = patterns.iter().map(digits).min().unwrap_or(0);
+    let reach = patterns.iter().filter_map(|pattern| pattern.reach).max().unwrap_or(0);
+    match (run, least) {
+        (RUN_MIN.., _) => Near::Run(run),
+        (_, 0) => Near::Anything,
+        (_, least) => Near::Digits { least, reach },
     }
 }
 

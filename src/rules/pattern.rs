@@ -84,7 +84,7 @@ pub(super) struct Pattern {
 pub(super) struct Search<'p, 't> {
     pattern: &'p Pattern,
     engine: &'p Engine,
-    scratch: Option<Scratch>,
+    scratch: Option<Box<Scratch>>,
     text: &'t str,
     overlaps: Overlaps,
     restarts: usize,
@@ -113,6 +113,9 @@ impl Pattern {
         let hir = parse(detector.pattern)?;
         let mut pattern = Self::of(detector.pattern, &hir, Trust::Ours)?;
         pattern.detector = Some(detector);
+        if let Need::Digits(count) = &mut pattern.need {
+            *count = detector.digits_min.max(*count);
+        }
         if !detector.keywords.is_empty() {
             pattern.reach = pattern.reach.map(|reach| reach.saturating_add(detector.context_bytes));
             // A word in the text is the better need unless the pattern itself holds one as long.

@@ -12,7 +12,8 @@ use std::ops::Range;
 use super::atoms::Offset;
 use super::buffer::Buffer;
 use super::layer::{Layer, Layers, Pieces};
-use super::lexicon::{Boundary, Lexicon, Owner, Slot, Starters, Unit};
+use super::guard::runs;
+use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
 use super::pattern::{Overlaps, Search, Way};
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
@@ -238,46 +239,35 @@ impl Scanner<'_, '_> {
     /// Runs what begins anywhere, and near digits what holds some.
     fn digits(&mut self, index: usize, layer: &Layer<'_>) {
         let text = layer.text();
-        for starters in self.lexicon.starters.iter().filter(|starters| starters.digits == 0) {
-            self.starts(starters, layer, 0..text.len());
+        let lexicon = self.lexicon;
+        for starters in &lexicon.starters {
+            match starters.near {
+                Near::Anything => Starting::new(starters, layer).all(self, 0..text.len()),
+                Near::Run(length) => {
+                    let mut starting = Starting::new(starters, layer);
+                    runs(text.as_bytes(), length, |start| starting.at(self, start));
+                }
+                Near::Digits { .. } => {}
+            }
         }
-        let by_starts = self.lexicon.starters.iter().map(|starters| starters.digits).filter(|count| *count > 0);
-        let by_digits = self.lexicon.by_digits.iter().map(|(_, count)| *count);
-        let Some(least) = by_starts.chain(by_digits).min() else { return };
-        let runs = digit_runs(text.as_bytes());
-        if runs.iter().map(Range::len).sum::<usize>() < least {
+        if lexicon.digits_min.is_none_or(|least| text.len() < least) {
             return;
         }
-        for starters in self.lexicon.starters.iter().filter(|starters| starters.digits > 0) {
-            for cluster in clusters(&runs, starters.reach, starters.digits) {
-                self.starts(starters, layer, around(text, &cluster, Some(starters.reach)));
+        let runs = digit_runs(text.as_bytes());
+        if runs.iter().map(Range::len).sum::<usize>() < lexicon.digits_min.unwrap_or(0) {
+            return;
+        }
+        for starters in &lexicon.starters {
+            let Near::Digits { least, reach } = starters.near else { continue };
+            let mut starting = Starting::new(starters, layer);
+            for cluster in clusters(&runs, reach, least) {
+                starting.all(self, around(text, &cluster, Some(reach)));
             }
         }
-        for (slot, count) in &self.lexicon.by_digits {
-            let reach = self.lexicon.slots.get(*slot).and_then(|s| s.pattern.reach);
+        for (slot, count) in &lexicon.by_digits {
+            let reach = lexicon.slots.get(*slot).and_then(|s| s.pattern.reach);
             for cluster in clusters(&runs, reach.unwrap_or(usize::MAX), *count) {
                 self.window(*slot, index, around(text, &cluster, reach));
-            }
-        }
-    }
-
-    /// Tries patterns together wherever one of them may begin.
-    fn starts(&mut self, starters: &Starters, layer: &Layer<'_>, window: Range<usize>) {
-        let text = layer.text().as_bytes();
-        let mut searches: Vec<(usize, Unit, Search<'_, '_>)> = Vec::new();
-        let lexicon = self.lexicon;
-        for start in window {
-            let mut admitted = starters.guards.admitted(text, start);
-            while admitted != 0 {
-                let bit = admitted.trailing_zeros() as usize;
-                admitted &= admitted - 1;
-                let at = searches.iter().position(|(known, ..)| *known == bit).or_else(|| {
-                    let slot = lexicon.slots.get(*starters.slots.get(bit)?)?;
-                    searches.push((bit, slot.unit, opened(slot, layer)?));
-                    Some(searches.len() - 1)
-                });
-                let Some((_, unit, search)) = at.and_then(|at| searches.get_mut(at)) else { continue };
-                search.start(start, &mut |bytes| self.keep(*unit, layer, bytes));
             }
         }
     }
@@ -292,6 +282,46 @@ impl Scanner<'_, '_> {
             *count += 1;
             unit.found.push(Found { at, roles });
         }
+    }
+}
+
+/// Patterns that are tried together on one layer.
+struct Starting<'s, 't> {
+    starters: &'s Starters,
+    layer: &'t Layer<'t>,
+    /// Those that were let begin somewhere, by their bit.
+    searches: Vec<(usize, Unit, Search<'s, 't>)>,
+}
+
+impl<'s, 't> Starting<'s, 't> {
+    const fn new(starters: &'s Starters, layer: &'t Layer<'t>) -> Self {
+        Self { starters, layer, searches: Vec::new() }
+    }
+
+    fn all(&mut self, scanner: &mut Scanner<'s, '_>, window: Range<usize>) {
+        for start in window {
+            self.at(scanner, start);
+        }
+    }
+
+    #[inline]
+    fn at(&mut self, scanner: &mut Scanner<'s, '_>, start: usize) {
+        let mut admitted = self.starters.guards.admitted(self.layer.text().as_bytes(), start);
+        while admitted != 0 {
+            let bit = admitted.trailing_zeros() as usize;
+            admitted &= admitted - 1;
+            self.one(scanner, bit, start);
+        }
+    }
+
+    fn one(&mut self, scanner: &mut Scanner<'s, '_>, bit: usize, start: usize) {
+        let at = self.searches.iter().position(|(known, ..)| *known == bit).or_else(|| {
+            let slot = scanner.lexicon.slots.get(*self.starters.slots.get(bit)?)?;
+            self.searches.push((bit, slot.unit, opened(slot, self.layer)?));
+            Some(self.searches.len() - 1)
+        });
+        let Some((_, unit, search)) = at.and_then(|at| self.searches.get_mut(at)) else { return };
+        search.start(start, &mut |bytes| scanner.keep(*unit, self.layer, bytes));
     }
 }
 
