@@ -24,18 +24,22 @@
 //!
 //! Knows nothing of Kubernetes, YAML, HTTP or where time comes from.
 
+mod ascii;
 mod atoms;
 mod buffer;
 mod cel;
 mod context;
 mod coverage;
+mod engine;
 mod evaluate;
 mod explain;
+mod guard;
 mod judge;
 mod judgement;
 mod layer;
 mod lexicon;
 mod limits;
+mod literals;
 mod node;
 mod opinion;
 mod pattern;

@@ -33,7 +33,8 @@ pub(super) static TABLE: &[Detector] = &[
             r"|\([1-9][0-9]\) ?9[0-9]{4}[ \-][0-9]{4}(?-u:\b)", // mobiles in Brazil
         ),
         phone,
-    ),
+    )
+    .digits(8),
     Detector::new(
         "ip-address",
         "IP_ADDRESS",

@@ -22,6 +22,8 @@ pub struct Detector {
     pub keywords: &'static [&'static str],
     /// How far from a match a keyword may stand; 0 when it must be inside the match.
     pub context_bytes: usize,
+    /// How many digits every candidate that the check confirms holds at least; the pattern may say less.
+    pub digits_min: usize,
     /// Whether a candidate (the whole match) is a real one: check digits, entropy, ranges.
     pub check: fn(&str) -> bool,
 }
@@ -41,7 +43,13 @@ impl Detector {
         pattern: &'static str,
         check: fn(&str) -> bool,
     ) -> Self {
-        Self { name, mark, about, pattern, keywords: &[], context_bytes: 0, check }
+        Self { name, mark, about, pattern, keywords: &[], context_bytes: 0, digits_min: 0, check }
+    }
+
+    /// The row with the fewest digits that its check confirms.
+    pub(super) const fn digits(mut self, least: usize) -> Self {
+        self.digits_min = least;
+        self
     }
 
     /// The row with literals of which one is inside every match.

@@ -3,7 +3,7 @@
 //! Knows nothing of texts, rules or automata. Guarantees that no match of the pattern goes without what is derived:
 //! where nothing can be said, [`Need::Nothing`] is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
@@ -12,15 +12,56 @@ use super::limits::ATOMS_MAX;
 /// What every match of a pattern holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Need {
-    /// At least one of these literals: ASCII in lower case, runs of white space as one space.
-    Atoms(Vec<Vec<u8>>),
+    /// At least one of these literals.
+    Atoms(Vec<Atom>),
     /// So many ASCII digits at least.
     Digits(usize),
     /// Nothing that can be looked for.
     Nothing,
 }
 
+/// A literal that a match may need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Atom {
+    /// ASCII in lower case, runs of white space as one space.
+    pub(super) text: Vec<u8>,
+    /// How far from the beginning of the match it begins.
+    pub(super) offset: Offset,
+}
+
+/// A distance in bytes: at least, and at most where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Offset {
+    pub(super) min: usize,
+    pub(super) max: Option<usize>,
+}
+
+impl Offset {
+    const NONE: Self = Self { min: 0, max: Some(0) };
+    /// Somewhere, before or behind.
+    pub(super) const ANY: Self = Self { min: 0, max: None };
+
+    fn plus(self, other: Self) -> Self {
+        let sum = |(a, b): (usize, usize)| a.saturating_add(b);
+        Self { min: self.min.saturating_add(other.min), max: self.max.zip(other.max).map(sum) }
+    }
+
+    fn or(self, other: Self) -> Self {
+        let larger = |(a, b): (usize, usize)| a.max(b);
+        Self { min: self.min.min(other.min), max: self.max.zip(other.max).map(larger) }
+    }
+
+    /// How many bytes a node spans.
+    fn length(hir: &Hir) -> Self {
+        let properties = hir.properties();
+        Self { min: properties.minimum_len().unwrap_or(0), max: properties.maximum_len() }
+    }
+}
+
+/// Strings that a node matches.
 type Strings = BTreeSet<Vec<u8>>;
+/// Strings of which each match holds one, with their distance from its beginning.
+type Required = BTreeMap<Vec<u8>, Offset>;
 
 /// Members of a class past which its strings are not spelled out.
 const CLASS_MEMBERS_MAX: u32 = 16;
@@ -33,25 +74,38 @@ const TELLING_BYTES: usize = 5;
 struct Known {
     /// All strings it matches, when they are few.
     exact: Option<Strings>,
-    /// Strings of which each match holds one.
-    required: Option<Strings>,
+    required: Option<Required>,
 }
 
 /// What every match of `hir` holds.
 pub(super) fn need(hir: &Hir) -> Need {
     let known = walk(hir);
-    let atoms = best(known.exact, known.required).filter(usable);
+    let atoms = best(known.exact.map(at_start), known.required).filter(usable);
     let digits = digits(hir);
+    // Runs of white space count as one space, so only what begins with another sign has a place of its own.
+    let atom = |(text, offset): (Vec<u8>, Offset)| match text.first() {
+        Some(b' ') => Atom { text, offset: Offset::ANY },
+        _ => Atom { text, offset },
+    };
     match atoms {
-        Some(set) if digits < DIGITS_WANTED || telling(&set) => Need::Atoms(set.into_iter().collect()),
+        Some(set) if digits < DIGITS_WANTED || telling(&set) => Need::Atoms(set.into_iter().map(atom).collect()),
         _ if digits > 0 => Need::Digits(digits),
-        Some(set) => Need::Atoms(set.into_iter().collect()),
+        Some(set) => Need::Atoms(set.into_iter().map(atom).collect()),
         None => Need::Nothing,
     }
 }
 
-fn shortest(set: &Strings) -> usize {
-    set.iter().map(|s| meaningful(s)).min().unwrap_or(0)
+fn at_start(strings: Strings) -> Required {
+    strings.into_iter().map(|text| (text, Offset::NONE)).collect()
+}
+
+/// The same further behind.
+fn behind(set: Required, by: Offset) -> Required {
+    set.into_iter().map(|(text, offset)| (text, offset.plus(by))).collect()
+}
+
+fn shortest(set: &Required) -> usize {
+    set.keys().map(|s| meaningful(s)).min().unwrap_or(0)
 }
 
 /// Length without the spaces round it, which are everywhere.
@@ -60,15 +114,15 @@ fn meaningful(atom: &[u8]) -> usize {
 }
 
 /// Whether each holds two letters, or is long: `19` and `-` stand in every text with numbers.
-fn telling(set: &Strings) -> bool {
-    set.iter()
+fn telling(set: &Required) -> bool {
+    set.keys()
         .all(|s| s.len() >= TELLING_BYTES || s.iter().filter(|b| b.is_ascii_alphabetic() || !b.is_ascii()).count() >= 2)
 }
 
 /// Two letters or more, or a sign that is rare by itself.
-fn usable(set: &Strings) -> bool {
+fn usable(set: &Required) -> bool {
     !set.is_empty()
-        && set.iter().all(|s| match s.trim_ascii() {
+        && set.keys().all(|s| match s.trim_ascii() {
             [] => false,
             [one] => !one.is_ascii_alphanumeric() && !one.is_ascii_whitespace() && one.is_ascii(),
             _ => true,
@@ -76,8 +130,8 @@ fn usable(set: &Strings) -> bool {
 }
 
 /// The better of two: longer first, then fewer.
-fn best(a: Option<Strings>, b: Option<Strings>) -> Option<Strings> {
-    let score = |set: &Strings| (usable(set), shortest(set), ATOMS_MAX.saturating_sub(set.len()));
+fn best(a: Option<Required>, b: Option<Required>) -> Option<Required> {
+    let score = |set: &Required| (usable(set), shortest(set), ATOMS_MAX.saturating_sub(set.len()));
     match (a, b) {
         (Some(a), Some(b)) => Some(if score(&b) > score(&a) { b } else { a }),
         (a, b) => a.or(b),
@@ -91,7 +145,7 @@ fn walk(hir: &Hir) -> Known {
         HirKind::Class(class) => Known { exact: members(class), required: None },
         HirKind::Capture(capture) => walk(&capture.sub),
         HirKind::Repetition(repetition) => repeated(repetition),
-        HirKind::Concat(subs) => sequence(subs.iter().map(walk)),
+        HirKind::Concat(subs) => sequence(subs.iter()),
         HirKind::Alternation(subs) => choice(subs.iter().map(walk).collect()),
     }
     .without_nul()
@@ -104,9 +158,8 @@ impl Known {
 
     /// The scan buffer parts its texts by NUL, so no atom may hold one.
     fn without_nul(mut self) -> Self {
-        let holds = |set: &Strings| set.iter().any(|s| s.contains(&0));
-        self.exact = self.exact.filter(|set| !holds(set));
-        self.required = self.required.filter(|set| !holds(set));
+        self.exact = self.exact.filter(|set| !set.iter().any(|s| s.contains(&0)));
+        self.required = self.required.filter(|set| !set.keys().any(|s| s.contains(&0)));
         self
     }
 }
@@ -159,30 +212,40 @@ fn repeated(repetition: &Repetition) -> Known {
     }
     let once = walk(&repetition.sub);
     if repetition.max != Some(repetition.min) || repetition.min as usize > ATOMS_MAX {
-        return Known { exact: None, required: best(once.exact, once.required) };
+        return Known { exact: None, required: best(once.exact.map(at_start), once.required) };
     }
-    let sub = &repetition.sub;
-    sequence((0..repetition.min).map(|_| walk(sub)))
+    sequence((0..repetition.min).map(|_| &*repetition.sub))
 }
 
 /// Runs of nodes whose strings are known are multiplied out; each run, and each node's own need, is a candidate.
-fn sequence(subs: impl Iterator<Item = Known>) -> Known {
+fn sequence<'h>(subs: impl Iterator<Item = &'h Hir>) -> Known {
     let mut run = Strings::from([Vec::new()]);
+    let (mut run_at, mut here) = (Offset::NONE, Offset::NONE);
     let mut whole = true;
     let mut required = None;
-    for sub in subs {
+    for hir in subs {
+        let sub = walk(hir);
+        let at = here;
+        here = here.plus(Offset::length(hir));
         if let Some(product) = sub.exact.as_ref().and_then(|exact| product(&run, exact)) {
             run = product;
             continue;
         }
         whole = false;
-        required = best(required, Some(std::mem::replace(&mut run, Strings::from([Vec::new()]))));
-        required = best(required, sub.required);
+        let ended = std::mem::replace(&mut run, Strings::from([Vec::new()]));
+        required = best(required, Some(behind(at_start(ended), run_at)));
+        required = best(required, sub.required.map(|set| behind(set, at)));
+        run_at = here;
         if let Some(exact) = sub.exact {
             run = exact;
+            run_at = at;
         }
     }
-    if whole { Known::exactly(run) } else { Known { exact: None, required: best(required, Some(run)) } }
+    if whole {
+        Known::exactly(run)
+    } else {
+        Known { exact: None, required: best(required, Some(behind(at_start(run), run_at))) }
+    }
 }
 
 fn product(run: &Strings, next: &Strings) -> Option<Strings> {
@@ -206,8 +269,11 @@ fn choice(subs: Vec<Known>) -> Known {
         all.extend(sub.exact.as_ref()?.iter().cloned());
         (all.len() <= ATOMS_MAX).then_some(all)
     });
-    let required = subs.into_iter().try_fold(Strings::new(), |mut all, sub| {
-        all.extend(best(sub.exact, sub.required)?);
+    let required = subs.into_iter().try_fold(Required::new(), |mut all, sub| {
+        for (text, offset) in best(sub.exact.map(at_start), sub.required)? {
+            let known = all.get(&text).map_or(offset, |known| known.or(offset));
+            all.insert(text, known);
+        }
         (all.len() <= ATOMS_MAX).then_some(all)
     });
     Known { exact, required }
@@ -240,7 +306,8 @@ mod tests {
         let hir = regex_syntax::parse(pattern).unwrap();
         let mut expected: Vec<_> = expected.iter().map(|s| s.as_bytes().to_vec()).collect();
         expected.sort();
-        assert_eq!(need(&hir), Need::Atoms(expected), "{pattern}");
+        let Need::Atoms(atoms) = need(&hir) else { panic!("{pattern} needs no atoms") };
+        assert_eq!(atoms.into_iter().map(|atom| atom.text).collect::<Vec<_>>(), expected, "{pattern}");
     }
 
     #[test]
@@ -254,6 +321,25 @@ mod tests {
         check("a \n\tb", &["a b"]);
         check("x(?:ab)?yz", &["xyz", "xabyz"]);
         check("(?:ab){2}", &["abab"]);
+    }
+
+    #[test]
+    fn literals_stand_so_far_from_the_beginning() {
+        for (pattern, expected) in [
+            ("AKIA[0-9A-Z]{16}", (0, Some(0))),
+            ("[0-9a-f]{1,4}:[0-9]", (1, Some(4))),
+            ("[0-9a-z]+key=[0-9]", (1, None)),
+            ("(?:[0-9]{2}|[0-9]{4}x?)abc[0-9]", (2, Some(5))),
+            (r"\s+BEGIN[0-9]", (1, None)),
+            ("(?:xyz|[0-9]{2}xyz)[0-9]*", (0, Some(2))),
+            ("[0-9]{3}(?:[a-z]{2}foo){2}", (5, Some(5))),
+        ] {
+            let Need::Atoms(atoms) = need(&regex_syntax::parse(&format!("(?-u){pattern}")).unwrap()) else {
+                panic!("{pattern} needs no atoms")
+            };
+            let offset = Offset { min: expected.0, max: expected.1 };
+            assert!(atoms.iter().all(|atom| atom.offset == offset), "{pattern}: {atoms:?}");
+        }
     }
 
     #[test]

@@ -73,15 +73,9 @@ impl Buffer {
         self.steps.last().is_none_or(|(at, from)| from + (self.bytes.len() - at) != offset)
     }
 
-    /// The segment of a position at or after the segment given.
-    pub(super) fn segment(&self, from: usize, at: usize) -> usize {
-        // Hits come in order of their ends; one that started in an earlier segment cannot exist, as none holds BETWEEN.
-        let ahead = self.segments.get(from..).unwrap_or_default();
-        from + ahead.iter().take_while(|segment| segment.end < at).count()
-    }
-
     /// The layer and the bytes of its text behind a range of the buffer.
-    pub(super) fn original(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
+    pub(super) fn original(&self, range: Range<usize>) -> Option<(usize, Range<usize>)> {
+        let segment = self.segments.partition_point(|segment| segment.end < range.end);
         let found = self.segments.get(segment)?;
         let steps = self.steps.get(found.steps.clone())?;
         let place = |at: usize| {

@@ -5,6 +5,7 @@
 //! goes wrong, and any answer but true or false, is an error of the rule.
 
 mod check;
+mod plain;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use regex_automata::meta::Regex;
 use super::{Caller, CelExpr, Context, Workload};
 use crate::query::Query;
 use check::Checker;
+use plain::{Plain, Seen};
 
 /// Longest source. Expressions of policies are a line or two; lists of names belong into groups.
 const SOURCE_BYTES_MAX: usize = 4 << 10;
@@ -35,6 +37,8 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_op
 /// A checked expression.
 pub(super) struct Expression {
     root: IdedExpr,
+    /// The same without the evaluator, where it is plain enough.
+    plain: Option<Plain>,
 }
 
 impl fmt::Debug for Expression {
@@ -65,13 +69,16 @@ impl Expression {
             )
         })?;
         Checker::new(patterns).check(&mut root, 0)?;
-        let expression = Self { root };
+        let expression = Self { plain: Plain::of(&root), root };
         expression.trial(patterns)?;
         Ok(expression)
     }
 
     /// Evaluates for a query. An error says what failed, in the words of the evaluator's own kinds, without values.
     pub(super) fn evaluate(&self, variables: &mut Variables<'_>) -> Result<bool, String> {
+        if let Some(plain) = self.plain.as_ref().filter(|_| variables.fits()) {
+            return Ok(plain.holds(&variables.seen));
+        }
         let context = variables.context()?;
         match Value::resolve(&self.root, context) {
             Ok(Value::Bool(answer)) => Ok(answer),
@@ -133,26 +140,32 @@ fn nesting(source: &str) -> usize {
 
 /// The facts of one query, put together when the first expression asks.
 pub(super) struct Variables<'a> {
-    query: &'a Query,
-    judged_in: &'a Context<'a>,
-    patterns: &'a Patterns,
+    seen: Seen<'a>,
     built: Option<Result<cel::Context<'static, 'static>, String>>,
 }
 
 impl<'a> Variables<'a> {
-    pub(super) const fn new(query: &'a Query, judged_in: &'a Context<'a>, patterns: &'a Patterns) -> Self {
-        Self { query, judged_in, patterns, built: None }
+    pub(super) fn new(query: &'a Query, context: &'a Context<'a>, patterns: &'a Patterns) -> Self {
+        let (tokens, text_bytes) = (query.tokens_estimate(), query.text_bytes() as u64);
+        Self { seen: Seen { query, context, patterns, tokens, text_bytes }, built: None }
+    }
+
+    /// Whether no list is longer than an expression may see.
+    fn fits(&self) -> bool {
+        let Seen { query, context, .. } = &self.seen;
+        let lists = [query.tools.len(), context.caller.groups.len(), context.workload.labels.len()];
+        lists.iter().all(|length| *length <= LIST_MAX)
     }
 
     fn context(&mut self) -> Result<&cel::Context<'static, 'static>, String> {
+        let fits = self.fits();
+        let Seen { query, context, patterns, .. } = self.seen;
         let built = self.built.get_or_insert_with(|| {
-            let (query, context) = (self.query, self.judged_in);
-            let lists = [query.tools.len(), context.caller.groups.len(), context.workload.labels.len()];
-            if lists.iter().any(|length| *length > LIST_MAX) {
+            if !fits {
                 return Err(format!("there are more than {LIST_MAX} tools, groups or labels"));
             }
             let facts = Facts::of(query, context);
-            Ok(build(&facts, context.caller, context.workload, context.now, self.patterns))
+            Ok(build(&facts, context.caller, context.workload, context.now, patterns))
         });
         built.as_ref().map_err(Clone::clone)
     }
@@ -243,4 +256,97 @@ fn build(
     // The name is ours alone; were it not, each call would be an error of its rule.
     let _ = context.add_function(MATCHES, matches);
     context
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::rules::{Posture, Rates};
+    use crate::wire::{self, Format, Server};
+
+    const BODIES: [&str; 3] = [
+        r#"{"messages":[]}"#,
+        r#"{"model":"llama3:8b","messages":[{"role":"user","content":"hello"}],"stream":true,"n":3,"max_tokens":7}"#,
+        r#"{"model":"qwen","messages":[],"tools":[{"type":"function","function":{"name":"search"}}]}"#,
+    ];
+
+    /// Each is asked both ways; all of them must be plain.
+    const EXPRESSIONS: [&str; 20] = [
+        "true",
+        "!false || query.stream",
+        "query.stream && caller.authenticated",
+        "query.model == 'qwen'",
+        "'qwen' != query.model",
+        "query.model.startsWith('llama')",
+        "query.model.endsWith(':8b') || caller.user.contains('d')",
+        "query.model.contains('')",
+        "query.model.matches('^llama[0-9]')",
+        "'legal' in caller.groups",
+        "!('legal' in caller.groups) && query.operation == 'chat'",
+        "query.model in ['qwen', 'mistral']",
+        "'search' in query.tools",
+        "query.model in []",
+        "query.tokensMax > 5",
+        "query.tokensMax <= 7 && query.choices >= 3",
+        "query.choices == 1 || query.textBytes < 3",
+        "query.tokensEstimate != 2",
+        "caller.user == '' && query.adapter == ''",
+        "workload.namespace == 'models' && workload.name != query.route",
+    ];
+
+    #[test]
+    fn plain_expressions_answer_as_the_evaluator_does() {
+        let groups = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let callers = [
+            Caller::default(),
+            Caller { user: Some("ada".to_owned()), groups: groups(&["legal", "all"]), rate_key: String::new() },
+            Caller { user: Some(String::new()), groups: groups(&["x"; LIST_MAX + 1]), rate_key: String::new() },
+        ];
+        let workload = Workload { namespace: "models".to_owned(), name: "llama".to_owned(), ..Workload::default() };
+        let rates = Rates::default();
+        let mut answers = [0, 0, 0];
+        for source in EXPRESSIONS {
+            let mut patterns = Patterns::default();
+            let mut expression = Expression::compile(&CelExpr(source.to_owned()), &mut patterns).unwrap();
+            for (body, caller) in BODIES.iter().flat_map(|body| callers.iter().map(move |caller| (body, caller))) {
+                let query = wire::decode(Format::OpenaiChat, Bytes::from_static(body.as_bytes())).unwrap();
+                let context = Context {
+                    format: Format::OpenaiChat,
+                    server: Server::Vllm,
+                    method: "POST",
+                    path: "/v1/chat/completions",
+                    caller,
+                    workload: &workload,
+                    posture: Posture::Enforce,
+                    now: Timestamp::UNIX_EPOCH,
+                    rates: &rates,
+                };
+                assert!(expression.plain.is_some(), "{source} is plain");
+                let quick = expression.evaluate(&mut Variables::new(&query, &context, &patterns));
+                let plain = expression.plain.take();
+                let slow = expression.evaluate(&mut Variables::new(&query, &context, &patterns));
+                expression.plain = plain;
+                assert_eq!(quick, slow, "{source} of {body} by {:?}", caller.user);
+                answers[slow.map_or(2, usize::from)] += 1;
+            }
+        }
+        assert!(answers.iter().all(|count| *count > 20), "{answers:?}");
+    }
+
+    #[test]
+    fn what_can_fail_is_left_to_the_evaluator() {
+        for source in [
+            "workload.labels['a'] == 'b'",
+            "query.tools.exists(t, t == 'x')",
+            "query.tools[0] == 'x'",
+            "has(workload.labels.a)",
+            "now.getHours() > 3",
+            "size(query.model) > 3",
+        ] {
+            let expression = Expression::compile(&CelExpr(source.to_owned()), &mut Patterns::default()).unwrap();
+            assert!(expression.plain.is_none(), "{source}");
+        }
+    }
 }

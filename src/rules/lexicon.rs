@@ -6,18 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
-
 use super::TextMatch;
-use super::atoms::Need;
-use super::limits::{
-    DENSE_BYTES_MAX, KEYWORD_BYTES_MAX, KEYWORDS_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX, WALK_BYTES_MAX,
-};
-use super::pattern::{self, Shared};
+use super::atoms::{Need, Offset};
+use super::guard::{Guards, TOGETHER};
+use super::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX, WALK_BYTES_MAX};
+use super::literals::{Literals, Spelling};
+use super::pattern::{self, Shared, Way};
 use super::view;
-
-/// What joins the words of a phrase in names, paths and addresses: `project-nightingale` is the project nightingale.
-const JOINTS: [u8; 4] = *b"-_./";
 
 /// Names one thing looked for in texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,8 +33,8 @@ impl Unit {
 pub(super) enum Owner {
     /// A keyword: the literal is the finding.
     Keyword(Unit, Boundary),
-    /// A pattern, to be run near it.
-    Atom(usize),
+    /// A pattern, to be run so far before it, or near it.
+    Atom(usize, Offset),
 }
 
 /// Whether a keyword must stand alone.
@@ -58,14 +53,40 @@ pub(super) struct Slot {
     pub(super) unit: Unit,
 }
 
+/// Slots that are tried together wherever one of them may begin.
+#[derive(Debug)]
+pub(super) struct Starters {
+    pub(super) slots: Vec<usize>,
+    pub(super) guards: Guards,
+    pub(super) near: Near,
+}
+
+/// Where slots are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Near {
+    /// Where so long a run of letters and digits begins.
+    Run(usize),
+    /// Within `reach` of so many digits.
+    Digits { least: usize, reach: usize },
+    /// Anywhere.
+    Anything,
+}
+
+/// Shortest run worth looking for: most words of prose are shorter.
+const RUN_MIN: usize = 6;
+
 /// All that is looked for.
 #[derive(Debug)]
 pub(super) struct Lexicon {
-    automaton: Option<AhoCorasick>,
+    literals: Option<Literals>,
     owners: Vec<Box<[Owner]>>,
     pub(super) slots: Vec<Slot>,
+    /// Slots tried near digits, or on every text.
+    pub(super) starters: Vec<Starters>,
     /// Slots run wherever a text holds enough digits.
     pub(super) by_digits: Vec<(usize, usize)>,
+    /// Fewest digits that any of those needs; `None` without such.
+    pub(super) digits_min: Option<usize>,
     /// Slots run on every text.
     pub(super) always: Vec<usize>,
     pub(super) units: usize,
@@ -74,12 +95,12 @@ pub(super) struct Lexicon {
 }
 
 impl Lexicon {
-    pub(super) const fn automaton(&self) -> Option<&AhoCorasick> {
-        self.automaton.as_ref()
+    pub(super) const fn literals(&self) -> Option<&Literals> {
+        self.literals.as_ref()
     }
 
-    pub(super) fn owners(&self, literal: aho_corasick::PatternID) -> &[Owner] {
-        self.owners.get(literal.as_usize()).map_or(&[], |owners| owners)
+    pub(super) fn owners(&self, literal: usize) -> &[Owner] {
+        self.owners.get(literal).map_or(&[], |owners| owners)
     }
 
     /// The name in place of a redacted match of a unit.
@@ -109,7 +130,7 @@ enum Identity {
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     known: BTreeMap<Identity, Unit>,
-    literals: BTreeMap<Vec<u8>, Vec<Owner>>,
+    literals: BTreeMap<(Vec<u8>, Spelling), Vec<Owner>>,
     slots: Vec<Slot>,
     keywords: usize,
 }
@@ -142,20 +163,18 @@ impl Gathering {
         let Identity::Keywords(_, boundary) = identity else { return Ok(()) };
         let mut forms = BTreeSet::new();
         for word in words {
-            self.keywords += if word.contains(' ') { 1 + JOINTS.len() } else { 1 };
+            self.keywords += 1;
             if self.keywords > KEYWORDS_MAX {
-                return Err(format!(
-                    "more than {KEYWORDS_MAX} keywords, phrases counted five times, in all policies of a workload"
-                ));
+                return Err(format!("more than {KEYWORDS_MAX} keywords in all policies of a workload"));
             }
             for form in view::foldings(word) {
                 let form = literal(&form).map_err(|why| format!("keyword `{word}` {why}"))?;
-                forms.extend(JOINTS.into_iter().filter_map(|joint| jointed(&form, joint)));
                 forms.insert(form);
             }
         }
         for form in forms {
-            self.literals.entry(form).or_default().push(Owner::Keyword(unit, *boundary));
+            let spelling = if form.contains(&b' ') { Spelling::Jointed } else { Spelling::Exact };
+            self.literals.entry((form, spelling)).or_default().push(Owner::Keyword(unit, *boundary));
         }
         Ok(())
     }
@@ -166,7 +185,8 @@ impl Gathering {
         }
         if let Need::Atoms(atoms) = &pattern.need {
             for atom in atoms {
-                self.literals.entry(atom.clone()).or_default().push(Owner::Atom(self.slots.len()));
+                let owner = Owner::Atom(self.slots.len(), atom.offset);
+                self.literals.entry((atom.text.clone(), Spelling::Exact)).or_default().push(owner);
             }
         }
         self.slots.push(Slot { pattern, unit });
@@ -176,41 +196,53 @@ impl Gathering {
     /// Builds the automaton, when the whole is within its budget.
     pub(super) fn finish(self) -> Result<Lexicon, TooCostly> {
         self.within_budget()?;
-        let bytes: usize = self.literals.keys().map(Vec::len).sum();
-        // INVARIANT: NFA and DFA report the same overlapping matches; only speed and memory differ.
-        let kind = if bytes <= DENSE_BYTES_MAX { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-        let automaton = (!self.literals.is_empty()).then(|| {
-            AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .start_kind(StartKind::Unanchored)
-                .kind(Some(kind))
-                .build(self.literals.keys())
-        });
-        let automaton = automaton.transpose().map_err(|error| TooCostly { unit: Unit(0), why: error.to_string() })?;
+        let literals: Vec<_> = self.literals.keys().map(|(text, spelling)| (&text[..], *spelling)).collect();
+        let literals = (!literals.is_empty()).then(|| Literals::new(&literals));
+        let (mut runs, mut digits, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
         let (mut by_digits, mut always) = (Vec::new(), Vec::new());
         for (index, slot) in self.slots.iter().enumerate() {
-            match slot.pattern.need {
-                Need::Atoms(_) => {}
-                Need::Digits(count) => by_digits.push((index, count)),
-                Need::Nothing => always.push(index),
+            match (&slot.pattern.need, slot.pattern.way) {
+                (Need::Atoms(_), _) => {}
+                (_, Way::FromStarts) if slot.pattern.guard.run() >= RUN_MIN => runs.push(index),
+                (Need::Digits(_), Way::FromStarts) => digits.push(index),
+                (Need::Nothing, Way::FromStarts) => anywhere.push(index),
+                (Need::Digits(count), _) => by_digits.push((index, *count)),
+                (Need::Nothing, _) => always.push(index),
             }
         }
+        let starters: Vec<_> = [runs, digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
+        let by_starts = starters.iter().filter_map(|starters: &Starters| match starters.near {
+            Near::Digits { least, .. } => Some(least),
+            Near::Run(_) | Near::Anything => None,
+        });
+        let digits_min = by_starts.chain(by_digits.iter().map(|(_, count)| *count)).min();
         let seam = self.seam();
         Ok(Lexicon {
-            automaton,
+            literals,
             owners: self.literals.into_values().map(Vec::into_boxed_slice).collect(),
             units: self.known.len(),
             slots: self.slots,
+            starters,
             by_digits,
+            digits_min,
             always,
             seam,
         })
     }
 
+    /// The slots in groups that are tried together.
+    fn starters(&self, slots: &[usize]) -> Vec<Starters> {
+        let patterns: Vec<_> = slots.iter().filter_map(|slot| self.slots.get(*slot)).map(|slot| &slot.pattern).collect();
+        let guards: Vec<_> = patterns.iter().map(|pattern| &pattern.guard).collect();
+        let groups = Guards::of(&guards).into_iter().zip(slots.chunks(TOGETHER).zip(patterns.chunks(TOGETHER)));
+        groups
+            .map(|(guards, (slots, patterns))| Starters { slots: slots.to_vec(), guards, near: near(patterns) })
+            .collect()
+    }
+
     fn seam(&self) -> usize {
         let keyword = |owners: &[Owner]| owners.iter().any(|o| matches!(o, Owner::Keyword(..)));
-        let words = self.literals.iter().filter(|(_, owners)| keyword(owners)).map(|(word, _)| word.len());
+        let words = self.literals.iter().filter(|(_, owners)| keyword(owners)).map(|((word, _), _)| word.len());
         let patterns = self.slots.iter().filter_map(|slot| slot.pattern.reach).map(|reach| reach.min(SEAM_BYTES_MAX));
         words.chain(patterns).max().unwrap_or(0)
     }
@@ -245,7 +277,7 @@ impl Gathering {
         for (index, (slot, walked)) in self.slots.iter().zip(&mut walked).enumerate() {
             match (&slot.pattern.need, slot.pattern.reach) {
                 (Need::Atoms(atoms), Some(reach)) => {
-                    for atom in atoms {
+                    for atom in atoms.iter().map(|atom| &atom.text) {
                         let window = reach.saturating_mul(2).saturating_add(atom.len()).min(PROBE_BYTES);
                         windows.entry(atom).or_default().push((index, window));
                     }
@@ -274,10 +306,20 @@ impl Gathering {
     }
 }
 
-/// A phrase with a sign in place of its spaces; `None` for a single word.
-fn jointed(form: &[u8], joint: u8) -> Option<Vec<u8>> {
-    let join = |byte: &u8| if *byte == b' ' { joint } else { *byte };
-    form.contains(&b' ').then(|| form.iter().map(join).collect())
+/// What all patterns of a group begin near.
+fn near(patterns: &[&Shared]) -> Near {
+    let run = patterns.iter().map(|pattern| pattern.guard.run()).min().unwrap_or(0);
+    let digits = |pattern: &&Shared| match pattern.need {
+        Need::Digits(count) => count,
+        Need::Atoms(_) | Need::Nothing => 0,
+    };
+    let least = patterns.iter().map(digits).min().unwrap_or(0);
+    let reach = patterns.iter().filter_map(|pattern| pattern.reach).max().unwrap_or(0);
+    match (run, least) {
+        (RUN_MIN.., _) => Near::Run(run),
+        (_, 0) => Near::Anything,
+        (_, least) => Near::Digits { least, reach },
+    }
 }
 
 /// A folded keyword as it is looked for: runs of white space as one space, none round it.

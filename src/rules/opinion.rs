@@ -44,14 +44,14 @@ pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, count
     }
     let mut sight = Sight::new(set, query, context, &scan, counted);
     let mut evidence = Vec::new();
-    for policy in &set.policies {
-        for rule in &policy.rules {
-            evidence.clear();
-            match sight.ask(&rule.node, rule.roles, &mut evidence) {
-                Answer::No => {}
-                Answer::Yes => weighing.matched(policy, rule, &evidence),
-                Answer::Unknown(why) => weighing.failed(policy, rule, &why),
-            }
+    for (policy, rule) in set.concerned.by(scan.units()) {
+        let Some(policy) = set.policies.get(policy as usize) else { continue };
+        let Some(rule) = policy.rules.get(rule as usize) else { continue };
+        evidence.clear();
+        match sight.ask(&rule.node, rule.roles, &mut evidence) {
+            Answer::No => {}
+            Answer::Yes => weighing.matched(policy, rule, &evidence),
+            Answer::Unknown(why) => weighing.failed(policy, rule, &why),
         }
     }
     (weighing.finish(), scan)

@@ -8,19 +8,19 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
-use aho_corasick::AhoCorasick;
-use regex_automata::Input;
-use regex_automata::meta::{Cache, Regex};
-use regex_automata::util::captures::Captures;
-use regex_syntax::ast::{self, AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetItem};
+use regex_automata::meta::Regex;
 use regex_syntax::hir::{Hir, Look};
 
 use super::TextMatch;
-use super::atoms::{Need, need};
+use super::ascii::parse;
+use super::atoms::{Atom, Need, Offset, need};
+use super::engine::{Engine, Scratch};
+use super::guard::Guard;
 use super::limits::{
     DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, SEAM_BYTES_MAX,
+    START_REACH_MAX, START_SPREAD_MAX,
 };
 use super::probe::probe;
 use crate::detect::Detector;
@@ -28,9 +28,6 @@ use crate::detect::Detector;
 /// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
 /// pattern's reach, so without an end many small parts would cost a multiple of their size.
 const RESTARTS_MAX: usize = 1_000;
-/// Most bytes of states kept from one search to the next: a little less than the engine has room for, since texts full of
-/// digits use most of it and would have to meet them again each time.
-const STATES_KEPT_BYTES_MAX: usize = DFA_CACHE_BYTES_MAX / 8 * 7;
 /// Most threads that compile patterns: a gate shares its machine with a model.
 const THREADS_MAX: usize = 4;
 /// Fewest patterns worth a thread.
@@ -54,63 +51,88 @@ enum Trust {
     Ours,
 }
 
-/// What an engine remembers of the texts before.
-#[derive(Debug)]
-struct Scratch {
-    cache: Cache,
-    /// What it took before the first text.
-    fresh_bytes: usize,
+/// How a pattern is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// At the places before its literals where it may begin.
+    FromAtoms,
+    /// Wherever its guard lets it begin, near digits or anywhere.
+    FromStarts,
+    /// In a stretch round its literals or digits, or everywhere.
+    InWindows,
 }
 
 /// A pattern ready to run.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    regex: Regex,
-    scratch: Mutex<Option<Scratch>>,
-    /// The group whose text is the finding, when the pattern names one `secret`.
-    secret: Option<usize>,
+    source: Box<str>,
+    trust: Trust,
+    /// Built with the pattern for policies; for detectors, which tests hold to compile, when a text first needs it.
+    engine: OnceLock<Option<Engine>>,
     /// Bytes a match, with the words it needs round it, may span; `None` without bound.
     pub(super) reach: Option<usize>,
     /// What to look for before running it.
     pub(super) need: Need,
+    pub(super) way: Way,
+    pub(super) guard: Guard,
     /// Whether it says `^` or `$`, which mean nothing in joined texts.
     pub(super) anchored: bool,
     detector: Option<&'static Detector>,
-    /// The detector's words that must stand near.
-    context: Option<AhoCorasick>,
+}
+
+/// One search of a pattern through one text.
+pub(super) struct Search<'p, 't> {
+    pattern: &'p Pattern,
+    engine: &'p Engine,
+    scratch: Option<Box<Scratch>>,
+    text: &'t str,
+    overlaps: Overlaps,
+    restarts: usize,
+    /// Nothing that begins before this counts.
+    next: usize,
+    /// How much may be read from single starts before the rest is read in one go.
+    readings_left: usize,
 }
 
 impl Pattern {
     /// Compiles a policy's regular expression.
     fn of_regex(source: &str) -> Result<Self, String> {
-        Self::compile(source, Trust::Policy)
+        if source.len() > PATTERN_BYTES_MAX {
+            return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes; a list of words belongs under `keywords`"));
+        }
+        let hir = parse(source)?;
+        let pattern = Self::of(source, &hir, Trust::Policy)?;
+        let engine = pattern.build(&hir)?;
+        probe(&hir)?;
+        let _ = pattern.engine.set(Some(engine));
+        Ok(pattern)
     }
 
     /// Compiles a detector.
     fn of_detector(detector: &'static Detector) -> Result<Self, String> {
-        let mut pattern = Self::compile(detector.pattern, Trust::Ours)?;
+        let hir = parse(detector.pattern)?;
+        let mut pattern = Self::of(detector.pattern, &hir, Trust::Ours)?;
         pattern.detector = Some(detector);
+        if let Need::Digits(count) = &mut pattern.need {
+            *count = detector.digits_min.max(*count);
+        }
         if !detector.keywords.is_empty() {
-            let words = AhoCorasick::builder().ascii_case_insensitive(true).build(detector.keywords);
-            pattern.context = Some(words.map_err(|error| error.to_string())?);
             pattern.reach = pattern.reach.map(|reach| reach.saturating_add(detector.context_bytes));
             // A word in the text is the better need unless the pattern itself holds one as long.
             if !matches!(pattern.need, Need::Atoms(_)) {
                 let words: Vec<_> = detector.keywords.iter().map(|w| w.to_ascii_lowercase().into_bytes()).collect();
                 let single_spaced = words.iter().all(|w| !w.iter().any(u8::is_ascii_whitespace) && w.len() > 1);
                 if single_spaced {
-                    pattern.need = Need::Atoms(words);
+                    let atom = |text| Atom { text, offset: Offset::ANY };
+                    pattern.need = Need::Atoms(words.into_iter().map(atom).collect());
+                    pattern.way = Way::InWindows;
                 }
             }
         }
         Ok(pattern)
     }
 
-    fn compile(source: &str, trust: Trust) -> Result<Self, String> {
-        if trust == Trust::Policy && source.len() > PATTERN_BYTES_MAX {
-            return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes; a list of words belongs under `keywords`"));
-        }
-        let hir = parse(source)?;
+    fn of(source: &str, hir: &Hir, trust: Trust) -> Result<Self, String> {
         let properties = hir.properties();
         if properties.minimum_len().is_none() {
             return Err("can never match".to_owned());
@@ -120,101 +142,53 @@ impl Pattern {
                 "matches the empty text, so it would match everywhere; require at least one character".to_owned()
             );
         }
-        let regex = engine(&hir, trust)?;
-        if trust == Trust::Policy {
-            probe(&hir)?;
-        }
-        let secret = (0..regex.group_info().group_len(regex_automata::PatternID::ZERO))
-            .find(|i| regex.group_info().to_name(regex_automata::PatternID::ZERO, *i) == Some("secret"));
         let looks = properties.look_set();
+        let (need, reach) = (need(hir), properties.maximum_len());
         Ok(Self {
-            secret,
-            reach: properties.maximum_len(),
-            need: need(&hir),
+            source: source.into(),
+            trust,
+            engine: OnceLock::new(),
+            way: way(&need, reach),
+            reach,
+            need,
+            guard: Guard::of(hir),
             anchored: [Look::Start, Look::End].iter().any(|look| looks.contains(*look)),
             detector: None,
-            context: None,
-            scratch: Mutex::default(),
-            regex,
         })
     }
 
-    /// Calls `found` with each confirmed match that lies in `window` of `text`.
-    pub(super) fn each(
-        &self,
-        text: &str,
-        window: Range<usize>,
-        overlaps: Overlaps,
-        mut found: impl FnMut(Range<usize>),
-    ) {
-        let mut at = window.start;
-        let mut restarts = 0;
-        let mut captures = self.secret.map(|_| self.regex.create_captures());
-        let mut scratch = self.scratch();
-        while at < window.end {
-            let input = Input::new(text).span(at..window.end);
-            let Some((whole, finding)) = self.next(&mut scratch.cache, &input, captures.as_mut()) else { break };
-            let confirmed = self.confirms(text, &whole);
-            if confirmed {
-                found(finding);
-            }
-            if overlaps == Overlaps::Counted
-                && restarts < RESTARTS_MAX
-                && self.reach.is_some_and(|r| r <= SEAM_BYTES_MAX)
-            {
-                restarts += 1;
-                at = text.ceil_char_boundary(whole.start + 1);
-            } else if confirmed {
-                at = whole.end;
-            } else if whole.len() <= RETRY_BYTES_MAX {
-                at = after_token(text, &whole);
-            } else {
-                at = whole.end;
-            }
-        }
-        self.keep(scratch);
-    }
-
-    /// The states met so far, for this search alone.
-    fn scratch(&self) -> Scratch {
-        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.unwrap_or_else(|| {
-            let cache = self.regex.create_cache();
-            Scratch { fresh_bytes: cache.memory_usage(), cache }
-        })
-    }
-
-    /// Keeps the states for the next search, unless there are so many that the engine would soon run out of room for more:
-    /// it then falls back to reading without them, a hundred times slower, for texts to come as well.
-    fn keep(&self, scratch: Scratch) {
-        if scratch.cache.memory_usage() <= scratch.fresh_bytes + STATES_KEPT_BYTES_MAX {
-            *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch);
-        }
-    }
-
-    fn next(
-        &self,
-        cache: &mut Cache,
-        input: &Input<'_>,
-        captures: Option<&mut Captures>,
-    ) -> Option<(Range<usize>, Range<usize>)> {
-        let (Some(captures), Some(secret)) = (captures, self.secret) else {
-            let whole = self.regex.search_with(cache, input)?.range();
-            return Some((whole.clone(), whole));
+    fn build(&self, hir: &Hir) -> Result<Engine, String> {
+        let nfa_bytes_max = match self.trust {
+            Trust::Policy => NFA_BYTES_MAX,
+            Trust::Ours => DETECTOR_BYTES_MAX,
         };
-        self.regex.search_captures_with(cache, input, captures);
-        let whole = captures.get_match()?.range();
-        let finding = captures.get_group(secret).map_or(whole.clone(), |span| span.range());
-        Some((whole, finding))
+        let engine = Engine::new(hir, nfa_bytes_max)?;
+        if self.trust == Trust::Policy && self.way == Way::InWindows {
+            engine.read_backwards(hir);
+        }
+        Ok(engine)
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        self.engine.get_or_init(|| parse(&self.source).and_then(|hir| self.build(&hir)).ok()).as_ref()
+    }
+
+    /// Begins to look through a text.
+    pub(super) fn search<'p, 't>(&'p self, text: &'t str, overlaps: Overlaps) -> Option<Search<'p, 't>> {
+        let engine = self.engine()?;
+        let scratch = Some(engine.scratch());
+        let readings_left = START_READINGS.saturating_mul(text.len().saturating_add(START_REACH_MAX));
+        Some(Search { pattern: self, engine, scratch, text, overlaps, restarts: 0, next: 0, readings_left })
     }
 
     fn confirms(&self, text: &str, whole: &Range<usize>) -> bool {
         let Some(detector) = self.detector else { return true };
-        let near = self.context.as_ref().is_none_or(|words| {
+        let near = detector.keywords.is_empty() || {
             let start = whole.start.saturating_sub(detector.context_bytes);
             let end = whole.end.saturating_add(detector.context_bytes).min(text.len());
-            words.is_match(aho_corasick::Input::new(text).span(start..end))
-        });
+            let stretch = text.as_bytes().get(start..end).unwrap_or_default();
+            detector.keywords.iter().any(|word| says(stretch, word.as_bytes()))
+        };
         near && detector.confirms_at(text, whole.clone())
     }
 
@@ -224,30 +198,102 @@ impl Pattern {
     }
 }
 
+/// Readings of a text that starts of one pattern may add up to before it is read in one go.
+const START_READINGS: usize = 4;
+
+/// From single starts where these are few, each near what tells of it.
+fn way(need: &Need, reach: Option<usize>) -> Way {
+    let near = |atom: &Atom| atom.offset.max.is_some_and(|max| max - atom.offset.min <= START_SPREAD_MAX);
+    match need {
+        Need::Atoms(atoms) if atoms.iter().all(near) => Way::FromAtoms,
+        Need::Digits(_) | Need::Nothing if reach.is_some_and(|reach| reach <= START_REACH_MAX) => Way::FromStarts,
+        Need::Atoms(_) | Need::Digits(_) | Need::Nothing => Way::InWindows,
+    }
+}
+
+/// Whether a word stands in a stretch, ASCII case left out.
+fn says(stretch: &[u8], word: &[u8]) -> bool {
+    let Some((first, _)) = word.split_first() else { return true };
+    let (low, high) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    memchr::memchr2_iter(low, high, stretch)
+        .any(|at| stretch.get(at..at + word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)))
+}
+
+impl Search<'_, '_> {
+    /// Looks for a match that begins at `start`. Starts come in order.
+    pub(super) fn start(&mut self, start: usize, found: &mut dyn FnMut(Range<usize>)) {
+        if start < self.next {
+            return;
+        }
+        let Some(scratch) = &mut self.scratch else { return };
+        let before = scratch.read();
+        let end = self.engine.end(scratch, self.text, start);
+        let read = scratch.read().saturating_sub(before);
+        if let Some(end) = end {
+            self.matched(start..end, found);
+        }
+        match self.readings_left.checked_sub(read) {
+            Some(left) => self.readings_left = left,
+            None => self.window(self.next.max(start + 1)..self.text.len(), found),
+        }
+    }
+
+    /// Looks for matches in a stretch. Stretches come in order.
+    pub(super) fn window(&mut self, window: Range<usize>, found: &mut dyn FnMut(Range<usize>)) {
+        self.next = self.next.max(self.text.ceil_char_boundary(window.start));
+        while self.next < window.end {
+            let Some(scratch) = &mut self.scratch else { return };
+            let source = &self.pattern.source;
+            match self.engine.first(scratch, source, self.text, self.next..window.end) {
+                Some(whole) => self.matched(whole, found),
+                None => self.next = window.end,
+            }
+        }
+    }
+
+    fn matched(&mut self, whole: Range<usize>, found: &mut dyn FnMut(Range<usize>)) {
+        let confirmed = self.pattern.confirms(self.text, &whole);
+        if confirmed && let Some(scratch) = &mut self.scratch {
+            found(self.engine.finding(scratch, self.text, &whole));
+        }
+        let restart = self.overlaps == Overlaps::Counted
+            && self.restarts < RESTARTS_MAX
+            && self.pattern.reach.is_some_and(|reach| reach <= SEAM_BYTES_MAX);
+        self.next = if restart {
+            self.restarts += 1;
+            self.text.ceil_char_boundary(whole.start + 1)
+        } else if !confirmed && whole.len() <= RETRY_BYTES_MAX {
+            after_token(self.text, &whole)
+        } else {
+            whole.end
+        };
+    }
+}
+
+impl Drop for Search<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.scratch.take() {
+            self.engine.keep(scratch);
+        }
+    }
+}
+
 /// Compiles a pattern for short names, which may match the empty text.
 pub(super) fn for_names(source: &str) -> Result<Regex, String> {
     if source.len() > PATTERN_BYTES_MAX {
         return Err(format!("is longer than {PATTERN_BYTES_MAX} bytes"));
     }
     let hir = parse(source)?;
-    let regex = engine(&hir, Trust::Policy)?;
-    probe(&hir)?;
-    Ok(regex)
-}
-
-fn engine(hir: &Hir, trust: Trust) -> Result<Regex, String> {
-    let nfa_bytes_max = match trust {
-        Trust::Policy => NFA_BYTES_MAX,
-        Trust::Ours => DETECTOR_BYTES_MAX,
-    };
     let config = Regex::config()
-        .nfa_size_limit(Some(nfa_bytes_max))
+        .nfa_size_limit(Some(NFA_BYTES_MAX))
         .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
         .onepass_size_limit(Some(1 << 18));
-    Regex::builder()
-        .configure(config)
-        .build_from_hir(hir)
-        .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())
+    let built = Regex::builder().configure(config).build_from_hir(&hir);
+    let regex = built.map_err(|_| {
+        "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned()
+    })?;
+    probe(&hir)?;
+    Ok(regex)
 }
 
 /// Where to look for another candidate inside a failed one: after its first run of letters or digits, or of others.
@@ -256,92 +302,6 @@ fn after_token(text: &str, failed: &Range<usize>) -> usize {
     let mut kinds = candidate.char_indices().map(|(i, c)| (i, c.is_alphanumeric()));
     let Some((_, first)) = kinds.next() else { return failed.end.max(failed.start + 1) };
     kinds.find(|(_, kind)| *kind != first).map_or(failed.end, |(i, _)| failed.start + i)
-}
-
-/// Reads a pattern with ASCII classes and word boundaries.
-fn parse(source: &str) -> Result<Hir, String> {
-    let ascii = with_ascii_classes(source)?;
-    let hir =
-        regex_syntax::ParserBuilder::new().nest_limit(64).build().parse(&ascii).map_err(|error| describe(&error))?;
-    Ok(hir)
-}
-
-fn describe(error: &regex_syntax::Error) -> String {
-    let (kind, column) = match error {
-        regex_syntax::Error::Parse(e) => (e.kind().to_string(), e.span().start.column),
-        regex_syntax::Error::Translate(e) => (e.kind().to_string(), e.span().start.column),
-        _ => return "is not a regular expression".to_owned(),
-    };
-    format!("is not a regular expression this gate can use: {kind} at character {column}")
-}
-
-/// Spells `\d`, `\w`, `\s` and `\b` out as their ASCII forms, by the spans of the parsed pattern.
-fn with_ascii_classes(source: &str) -> Result<String, String> {
-    let tree = ast::parse::ParserBuilder::new()
-        .nest_limit(64)
-        .build()
-        .parse(source)
-        .map_err(|error| describe(&regex_syntax::Error::Parse(error)))?;
-    let mut edits = ast::visit(&tree, Spans(Vec::new())).map_err(|()| "cannot be read".to_owned())?;
-    edits.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
-    let mut out = source.to_owned();
-    for (range, text) in edits {
-        out.replace_range(range, &text);
-    }
-    Ok(out)
-}
-
-struct Spans(Vec<(Range<usize>, String)>);
-
-impl Spans {
-    fn perl(&mut self, class: &ClassPerl) {
-        let members = match class.kind {
-            ClassPerlKind::Digit => "0-9",
-            ClassPerlKind::Space => r"\t\n\x0b\x0c\r\x20",
-            ClassPerlKind::Word => "0-9A-Za-z_",
-        };
-        let not = if class.negated { "^" } else { "" };
-        self.0.push((class.span.start.offset..class.span.end.offset, format!("[{not}{members}]")));
-    }
-}
-
-impl ast::Visitor for Spans {
-    type Output = Vec<(Range<usize>, String)>;
-    type Err = ();
-
-    fn finish(self) -> Result<Self::Output, ()> {
-        Ok(self.0)
-    }
-
-    fn visit_pre(&mut self, node: &Ast) -> Result<(), ()> {
-        match node {
-            Ast::ClassPerl(class) => self.perl(class),
-            Ast::Assertion(assertion) => {
-                let text = match assertion.kind {
-                    AssertionKind::WordBoundary => r"(?-u:\b)",
-                    AssertionKind::NotWordBoundary => r"(?-u:\B)",
-                    AssertionKind::WordBoundaryStart | AssertionKind::WordBoundaryStartAngle => r"(?-u:\b{start})",
-                    AssertionKind::WordBoundaryEnd | AssertionKind::WordBoundaryEndAngle => r"(?-u:\b{end})",
-                    AssertionKind::WordBoundaryStartHalf => r"(?-u:\b{start-half})",
-                    AssertionKind::WordBoundaryEndHalf => r"(?-u:\b{end-half})",
-                    AssertionKind::StartLine
-                    | AssertionKind::EndLine
-                    | AssertionKind::StartText
-                    | AssertionKind::EndText => return Ok(()),
-                };
-                self.0.push((assertion.span.start.offset..assertion.span.end.offset, text.to_owned()));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn visit_class_set_item_pre(&mut self, item: &ClassSetItem) -> Result<(), ()> {
-        if let ClassSetItem::Perl(class) = item {
-            self.perl(class);
-        }
-        Ok(())
-    }
 }
 
 /// A pattern shared by all rule sets that hold it.

@@ -9,10 +9,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::atoms::Offset;
 use super::buffer::Buffer;
 use super::layer::{Layer, Layers, Pieces};
-use super::lexicon::{Boundary, Lexicon, Owner, Unit};
-use super::pattern::Overlaps;
+use super::guard::runs;
+use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
+use super::pattern::{Overlaps, Search, Way};
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
@@ -67,7 +69,8 @@ impl UnitFound {
 /// What a query holds.
 #[derive(Debug)]
 pub(super) struct Scan {
-    units: Vec<UnitFound>,
+    /// By unit, those that found something.
+    units: BTreeMap<Unit, UnitFound>,
     /// Parts whose encoded runs were not all looked into.
     pub(super) beyond: Vec<PartId>,
 }
@@ -75,15 +78,20 @@ pub(super) struct Scan {
 impl Scan {
     /// The findings of a unit whose parts all have one of the roles.
     pub(super) fn found(&self, unit: Unit, roles: RoleSet) -> impl Iterator<Item = &Found> {
-        let found = self.units.get(unit.index()).map_or(&[][..], |unit| &unit.found);
+        let found = self.units.get(&unit).map_or(&[][..], |unit| &unit.found);
         found.iter().filter(move |found| found.within(roles))
     }
 }
 
 impl Scan {
+    /// The units that found something, in order.
+    pub(super) fn units(&self) -> impl Iterator<Item = Unit> {
+        self.units.keys().copied()
+    }
+
     /// Everything found, whatever the roles.
     pub(super) fn all(&self) -> impl Iterator<Item = (Unit, &Found)> {
-        self.units.iter().enumerate().flat_map(|(index, unit)| unit.found.iter().map(move |f| (Unit::at(index), f)))
+        self.units.iter().flat_map(|(unit, found)| found.found.iter().map(move |f| (*unit, f)))
     }
 }
 
@@ -95,7 +103,7 @@ impl Found {
 
 /// Looks for everything at once.
 pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
-    let mut units = vec![UnitFound::default(); lexicon.units];
+    let mut units = BTreeMap::new();
     if lexicon.units == 0 {
         return Scan { units, beyond: Vec::new() };
     }
@@ -103,16 +111,17 @@ pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
     let mut scanner = Scanner { lexicon, layers: &layers, units: &mut units };
     scanner.literals();
     for (index, layer) in layers.all.iter().enumerate() {
-        scanner.by_digits(index, layer);
+        scanner.digits(index, layer);
         for slot in &lexicon.always {
-            scanner.run(*slot, index, 0..layer.text().len());
+            scanner.window(*slot, index, 0..layer.text().len());
         }
     }
-    for unit in &mut units {
+    for unit in units.values_mut() {
         unit.drop_accidents();
         unit.found.sort_by(|a, b| order(a).cmp(order(b)));
         unit.found.dedup_by(|a, b| a.at == b.at);
     }
+    units.retain(|_, unit| !unit.found.is_empty());
     Scan { units, beyond: layers.beyond }
 }
 
@@ -123,37 +132,35 @@ fn order(found: &Found) -> impl Iterator<Item = (PartId, usize, usize)> {
 struct Scanner<'s, 'q> {
     lexicon: &'s Lexicon,
     layers: &'s Layers<'q>,
-    units: &'s mut [UnitFound],
+    units: &'s mut BTreeMap<Unit, UnitFound>,
 }
 
-/// Where a pattern is to run next: merged windows of one layer.
-#[derive(Debug, Clone)]
-struct Window {
+/// Where a pattern is to run: from one place of a layer on, or in a stretch of it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Run {
+    slot: usize,
     layer: usize,
-    bytes: Range<usize>,
+    start: usize,
+    /// Where the stretch ends; `None` for a single place.
+    end: Option<usize>,
 }
 
 impl Scanner<'_, '_> {
     fn literals(&mut self) {
-        let Some(automaton) = self.lexicon.automaton() else { return };
-        let buffer = Buffer::of(self.layers);
-        let mut windows: Vec<Option<Window>> = vec![None; self.lexicon.slots.len()];
-        let mut segment = 0;
-        for hit in automaton.find_overlapping_iter(&buffer.bytes) {
-            segment = buffer.segment(segment, hit.start());
-            let Some((layer, bytes)) = buffer.original(segment, hit.range()) else { continue };
-            for owner in self.lexicon.owners(hit.pattern()) {
+        let (lexicon, layers) = (self.lexicon, self.layers);
+        let Some(literals) = lexicon.literals() else { return };
+        let buffer = Buffer::of(layers);
+        let mut runs = Vec::new();
+        literals.each(&buffer.bytes, |literal, range| {
+            let Some((layer, bytes)) = buffer.original(range) else { return };
+            for owner in lexicon.owners(literal) {
                 match owner {
                     Owner::Keyword(unit, boundary) => self.keyword(*unit, *boundary, layer, bytes.clone()),
-                    Owner::Atom(slot) => self.widen(&mut windows, *slot, layer, &bytes),
+                    Owner::Atom(slot, offset) => self.tell(*slot, *offset, layer, &bytes, &mut runs),
                 }
             }
-        }
-        for (slot, window) in windows.into_iter().enumerate() {
-            if let Some(window) = window {
-                self.run(slot, window.layer, window.bytes);
-            }
-        }
+        });
+        self.run(runs);
     }
 
     fn keyword(&mut self, unit: Unit, boundary: Boundary, layer: usize, bytes: Range<usize>) {
@@ -163,56 +170,105 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Adds a literal's surroundings to the window of its pattern; runs the pattern on the one before when they do not
-    /// touch.
-    fn widen(&mut self, windows: &mut [Option<Window>], slot: usize, layer: usize, bytes: &Range<usize>) {
-        let (Some(Some(pattern)), Some(text)) =
-            (self.lexicon.slots.get(slot).map(|s| Some(&s.pattern)), self.layers.all.get(layer).map(Layer::text))
+    /// Notes where a pattern is to run because of a literal.
+    fn tell(&self, slot: usize, offset: Offset, layer: usize, bytes: &Range<usize>, runs: &mut Vec<Run>) {
+        let (Some(pattern), Some(text)) =
+            (self.lexicon.slots.get(slot).map(|slot| &slot.pattern), self.layers.all.get(layer).map(Layer::text))
         else {
             return;
         };
+        if let (Way::FromAtoms, Some(max)) = (pattern.way, offset.max) {
+            let starts = bytes.start.saturating_sub(max)..(bytes.start + 1).saturating_sub(offset.min);
+            let admitted = starts.filter(|start| pattern.guard.admits(text.as_bytes(), *start));
+            runs.extend(admitted.map(|start| Run { slot, layer, start, end: None }));
+            return;
+        }
         let wanted = around(text, bytes, pattern.reach);
-        let Some(open) = windows.get_mut(slot) else { return };
-        match open {
-            // INVARIANT: literals arrive in order of their ends, so what does not touch the window lies after it.
-            Some(window) if window.layer == layer && wanted.start <= window.bytes.end => {
-                window.bytes.start = window.bytes.start.min(wanted.start);
-                window.bytes.end = window.bytes.end.max(wanted.end);
+        match runs.last_mut() {
+            Some(Run { slot: s, layer: l, start, end: Some(end) })
+                if (*s, *l) == (slot, layer) && wanted.start <= *end && *start <= wanted.end =>
+            {
+                *start = wanted.start.min(*start);
+                *end = wanted.end.max(*end);
             }
-            Some(_) | None => {
-                if let Some(done) = open.replace(Window { layer, bytes: wanted }) {
-                    self.run(slot, done.layer, done.bytes);
+            _ => runs.push(Run { slot, layer, start: wanted.start, end: Some(wanted.end) }),
+        }
+    }
+
+    /// Runs patterns at places and in stretches, each stretch once.
+    fn run(&mut self, mut runs: Vec<Run>) {
+        runs.sort();
+        for same in runs.chunk_by(|a, b| (a.slot, a.layer) == (b.slot, b.layer)) {
+            let Some(first) = same.first() else { continue };
+            self.search(first.slot, first.layer, |search, found| {
+                let mut open: Option<Range<usize>> = None;
+                for run in same {
+                    match (run.end, &mut open) {
+                        (None, _) => search.start(run.start, found),
+                        (Some(end), Some(window)) if run.start <= window.end => window.end = window.end.max(end),
+                        (Some(end), _) => {
+                            if let Some(window) = open.replace(run.start..end) {
+                                search.window(window, found);
+                            }
+                        }
+                    }
                 }
-            }
+                if let Some(window) = open {
+                    search.window(window, found);
+                }
+            });
         }
     }
 
-    /// Runs the patterns that need digits wherever a layer holds enough of them close together.
-    fn by_digits(&mut self, index: usize, layer: &Layer<'_>) {
-        let Some(least) = self.lexicon.by_digits.iter().map(|(_, count)| *count).min() else { return };
-        let runs = digit_runs(layer.text().as_bytes());
-        if runs.iter().map(Range::len).sum::<usize>() < least {
-            return;
-        }
-        for (slot, count) in &self.lexicon.by_digits {
-            let reach = self.lexicon.slots.get(*slot).and_then(|s| s.pattern.reach);
-            for cluster in clusters(&runs, reach.unwrap_or(usize::MAX), *count) {
-                self.run(*slot, index, around(layer.text(), &cluster, reach));
-            }
-        }
+    fn window(&mut self, slot: usize, layer: usize, window: Range<usize>) {
+        self.search(slot, layer, |search, found| search.window(window.clone(), found));
     }
 
-    fn run(&mut self, slot: usize, layer: usize, window: Range<usize>) {
+    /// Opens a search of a pattern through a layer, and keeps what it finds.
+    fn search(
+        &mut self,
+        slot: usize,
+        layer: usize,
+        mut look: impl FnMut(&mut Search<'_, '_>, &mut dyn FnMut(Range<usize>)),
+    ) {
         let (Some(slot), Some(layer)) = (self.lexicon.slots.get(slot), self.layers.all.get(layer)) else { return };
-        if layer.joins() && slot.pattern.anchored {
+        let Some(mut search) = opened(slot, layer) else { return };
+        look(&mut search, &mut |bytes| self.keep(slot.unit, layer, bytes));
+    }
+
+    /// Runs what begins anywhere, and near digits what holds some.
+    fn digits(&mut self, index: usize, layer: &Layer<'_>) {
+        let text = layer.text();
+        let lexicon = self.lexicon;
+        for starters in &lexicon.starters {
+            match starters.near {
+                Near::Anything => Starting::new(starters, layer).all(self, 0..text.len()),
+                Near::Run(length) => {
+                    let mut starting = Starting::new(starters, layer);
+                    runs(text.as_bytes(), length, |start| starting.at(self, start));
+                }
+                Near::Digits { .. } => {}
+            }
+        }
+        if lexicon.digits_min.is_none_or(|least| text.len() < least) {
             return;
         }
-        let mut found = Vec::new();
-        // In joined texts a match of other parts may begin inside one.
-        let overlaps = if layer.joins() { Overlaps::Counted } else { Overlaps::Skipped };
-        slot.pattern.each(layer.text(), window, overlaps, |bytes| found.push(bytes));
-        for bytes in found {
-            self.keep(slot.unit, layer, bytes);
+        let runs = digit_runs(text.as_bytes());
+        if runs.iter().map(Range::len).sum::<usize>() < lexicon.digits_min.unwrap_or(0) {
+            return;
+        }
+        for starters in &lexicon.starters {
+            let Near::Digits { least, reach } = starters.near else { continue };
+            let mut starting = Starting::new(starters, layer);
+            for cluster in clusters(&runs, reach, least) {
+                starting.all(self, around(text, &cluster, Some(reach)));
+            }
+        }
+        for (slot, count) in &lexicon.by_digits {
+            let reach = lexicon.slots.get(*slot).and_then(|s| s.pattern.reach);
+            for cluster in clusters(&runs, reach.unwrap_or(usize::MAX), *count) {
+                self.window(*slot, index, around(text, &cluster, reach));
+            }
         }
     }
 
@@ -220,13 +276,63 @@ impl Scanner<'_, '_> {
     /// verdict but that of a redaction, which is refused past that number.
     fn keep(&mut self, unit: Unit, layer: &Layer<'_>, bytes: Range<usize>) {
         let Some((at, roles)) = self.layers.original(layer, bytes) else { return };
-        let Some(unit) = self.units.get_mut(unit.index()) else { return };
+        let unit = self.units.entry(unit).or_default();
         let count = unit.counts.entry(roles).or_insert(0);
         if *count <= REDACTIONS_MAX {
             *count += 1;
             unit.found.push(Found { at, roles });
         }
     }
+}
+
+/// Patterns that are tried together on one layer.
+struct Starting<'s, 't> {
+    starters: &'s Starters,
+    layer: &'t Layer<'t>,
+    /// Those that were let begin somewhere, by their bit.
+    searches: Vec<(usize, Unit, Search<'s, 't>)>,
+}
+
+impl<'s, 't> Starting<'s, 't> {
+    const fn new(starters: &'s Starters, layer: &'t Layer<'t>) -> Self {
+        Self { starters, layer, searches: Vec::new() }
+    }
+
+    fn all(&mut self, scanner: &mut Scanner<'s, '_>, window: Range<usize>) {
+        for start in window {
+            self.at(scanner, start);
+        }
+    }
+
+    #[inline]
+    fn at(&mut self, scanner: &mut Scanner<'s, '_>, start: usize) {
+        let mut admitted = self.starters.guards.admitted(self.layer.text().as_bytes(), start);
+        while admitted != 0 {
+            let bit = admitted.trailing_zeros() as usize;
+            admitted &= admitted - 1;
+            self.one(scanner, bit, start);
+        }
+    }
+
+    fn one(&mut self, scanner: &mut Scanner<'s, '_>, bit: usize, start: usize) {
+        let at = self.searches.iter().position(|(known, ..)| *known == bit).or_else(|| {
+            let slot = scanner.lexicon.slots.get(*self.starters.slots.get(bit)?)?;
+            self.searches.push((bit, slot.unit, opened(slot, self.layer)?));
+            Some(self.searches.len() - 1)
+        });
+        let Some((_, unit, search)) = at.and_then(|at| self.searches.get_mut(at)) else { return };
+        search.start(start, &mut |bytes| scanner.keep(*unit, self.layer, bytes));
+    }
+}
+
+/// A search of a slot's pattern through a layer; none where the pattern means nothing.
+fn opened<'p, 't>(slot: &'p Slot, layer: &'t Layer<'_>) -> Option<Search<'p, 't>> {
+    if layer.joins() && slot.pattern.anchored {
+        return None;
+    }
+    // In joined texts a match of other parts may begin inside one.
+    let overlaps = if layer.joins() { Overlaps::Counted } else { Overlaps::Skipped };
+    slot.pattern.search(layer.text(), overlaps)
 }
 
 /// The bytes round a literal that a match of this reach may touch, on character boundaries.

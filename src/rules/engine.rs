@@ -1,0 +1,140 @@
+//! The engine of one pattern: an automaton built as texts are read, forwards, and backwards where that is asked for.
+//!
+//! Guarantees: searching never fails; what is remembered from text to text is bounded. Knows nothing of rules.
+
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input, MatchKind, PatternID};
+use regex_syntax::hir::Hir;
+
+use super::ascii::parse;
+use super::limits::DFA_CACHE_BYTES_MAX;
+
+/// Most bytes of states kept from one search to the next: a little less than the engine has room for, since texts full of
+/// digits use most of it and would have to meet them again each time.
+const STATES_KEPT_BYTES_MAX: usize = DFA_CACHE_BYTES_MAX / 8 * 7;
+
+/// A pattern that can be searched for.
+#[derive(Debug)]
+pub(super) struct Engine {
+    forwards: DFA,
+    /// Finds the beginning of a match by its end.
+    backwards: OnceLock<Option<DFA>>,
+    /// Finds the group whose text is the finding, when the pattern names one `secret`.
+    secret: Option<(PikeVM, usize)>,
+    scratch: Mutex<Option<Box<Scratch>>>,
+}
+
+/// What an engine remembers of the texts before.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    forwards: Cache,
+    backwards: Option<Cache>,
+    secret: Option<(pikevm::Cache, Captures)>,
+    /// What it took before the first text.
+    fresh_bytes: usize,
+}
+
+impl Scratch {
+    /// How many bytes were read forwards so far.
+    pub(super) fn read(&self) -> usize {
+        self.forwards.search_total_len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.forwards.memory_usage() + self.backwards.as_ref().map_or(0, Cache::memory_usage)
+    }
+}
+
+impl Engine {
+    /// Builds what reads forwards; it may take so many bytes.
+    pub(super) fn new(hir: &Hir, nfa_bytes_max: usize) -> Result<Self, String> {
+        let named = hir.properties().explicit_captures_len() > 0;
+        let captures = if named { WhichCaptures::All } else { WhichCaptures::None };
+        let config = thompson::Config::new().which_captures(captures).nfa_size_limit(Some(nfa_bytes_max));
+        let forwards = automaton(hir, config)?;
+        let nfa = forwards.get_nfa();
+        let secret = nfa.group_info().to_index(PatternID::ZERO, "secret");
+        let secret = secret.and_then(|group| Some((PikeVM::new_from_nfa(nfa.clone()).ok()?, group)));
+        Ok(Self { forwards, backwards: OnceLock::new(), secret, scratch: Mutex::default() })
+    }
+
+    /// The states met so far, for this search alone.
+    pub(super) fn scratch(&self) -> Box<Scratch> {
+        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.unwrap_or_else(|| {
+            let forwards = self.forwards.create_cache();
+            Box::new(Scratch { fresh_bytes: forwards.memory_usage(), forwards, backwards: None, secret: None })
+        })
+    }
+
+    /// Keeps the states for the next search, unless there are so many that there would soon be no room for more.
+    pub(super) fn keep(&self, scratch: Box<Scratch>) {
+        if scratch.bytes() <= scratch.fresh_bytes + STATES_KEPT_BYTES_MAX {
+            *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch);
+        }
+    }
+
+    /// The end of the match that begins at `start`, if one does.
+    pub(super) fn end(&self, scratch: &mut Scratch, text: &str, start: usize) -> Option<usize> {
+        let input = Input::new(text).range(start..).anchored(Anchored::Yes);
+        // INVARIANT: without bytes to quit at and without a least number of clearings, a search never gives up.
+        self.forwards.try_search_fwd(&mut scratch.forwards, &input).ok().flatten().map(|found| found.offset())
+    }
+
+    /// The first match in a stretch; `source` is the pattern's own, to build what reads backwards.
+    pub(super) fn first(
+        &self,
+        scratch: &mut Scratch,
+        source: &str,
+        text: &str,
+        span: Range<usize>,
+    ) -> Option<Range<usize>> {
+        let input = Input::new(text).span(span.clone());
+        let end = self.forwards.try_search_fwd(&mut scratch.forwards, &input).ok().flatten()?.offset();
+        let backwards = self.backwards.get_or_init(|| backwards(&parse(source).ok()?));
+        let start = backwards.as_ref().and_then(|backwards| {
+            let cache = scratch.backwards.get_or_insert_with(|| {
+                let cache = backwards.create_cache();
+                scratch.fresh_bytes += cache.memory_usage();
+                cache
+            });
+            let input = Input::new(text).span(span.start..end).anchored(Anchored::Yes);
+            backwards.try_search_rev(cache, &input).ok().flatten().map(|found| found.offset())
+        });
+        // INVARIANT: what matches forwards matches backwards; were it not so, all before the end would be the finding.
+        Some(start.unwrap_or(span.start)..end)
+    }
+
+    /// Builds what reads backwards now rather than at the first need.
+    pub(super) fn read_backwards(&self, hir: &Hir) {
+        self.backwards.get_or_init(|| backwards(hir));
+    }
+
+    /// The part of a match that is the finding.
+    pub(super) fn finding(&self, scratch: &mut Scratch, text: &str, whole: &Range<usize>) -> Range<usize> {
+        let Some((engine, group)) = &self.secret else { return whole.clone() };
+        let (cache, captures) =
+            scratch.secret.get_or_insert_with(|| (engine.create_cache(), engine.create_captures()));
+        let input = Input::new(text).span(whole.clone()).anchored(Anchored::Yes);
+        engine.captures(cache, input, captures);
+        captures.get_group(*group).map_or_else(|| whole.clone(), |span| span.range())
+    }
+}
+
+fn backwards(hir: &Hir) -> Option<DFA> {
+    let config = thompson::Config::new().which_captures(WhichCaptures::None).reverse(true);
+    automaton(hir, config).ok()
+}
+
+fn automaton(hir: &Hir, config: thompson::Config) -> Result<DFA, String> {
+    let too_large = || "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned();
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| too_large())?;
+    let config = DFA::config().match_kind(MatchKind::LeftmostFirst).cache_capacity(DFA_CACHE_BYTES_MAX).skip_cache_capacity_check(true);
+    DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| too_large())
+}

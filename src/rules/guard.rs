@@ -1,0 +1,324 @@
+//! Where a pattern can begin: which bytes its first places take, whatever the rest of it says.
+//!
+//! Most places where a pattern could begin are ruled out by a look at a few bytes, without an engine. [`Guard`] answers
+//! for one pattern, [`Guards`] for many at once.
+//!
+//! Guarantees: a place where a match begins is never ruled out. Knows nothing of rules.
+
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::utf8::Utf8Sequences;
+
+/// How many bytes are looked at: those of a number in groups, or of a prefix and some of its key.
+const PLACES: usize = 16;
+/// Patterns answered for at once: the bits of a word.
+pub(super) const TOGETHER: usize = 64;
+/// Set when a match would begin here only at the edge of a word; the other bits are offsets.
+const AT_EDGE: u32 = 1 << 31;
+const OFFSETS: u32 = (1 << PLACES) - 1;
+
+/// A set of bytes.
+type Bytes = [u64; 4];
+
+const ALL: Bytes = [u64::MAX; 4];
+/// Digits, letters and the underscore.
+const WORD: Bytes = [0x03ff_0000_0000_0000, 0x07ff_fffe_87ff_fffe, 0, 0];
+
+fn add(set: &mut Bytes, from: u8, to: u8) {
+    for byte in from..=to {
+        if let Some(word) = set.get_mut(usize::from(byte >> 6)) {
+            *word |= 1 << (byte & 63);
+        }
+    }
+}
+
+fn holds(set: &Bytes, byte: u8) -> bool {
+    set.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+}
+
+/// What the first bytes of a match can be.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    /// The first byte where a match may begin anywhere.
+    free: Bytes,
+    /// The first byte where it begins at the edge of a word only.
+    edge: Bytes,
+    /// The bytes after the first, as far as every match goes.
+    then: Vec<Bytes>,
+}
+
+impl Guard {
+    /// Reads it off a pattern.
+    pub(super) fn of(hir: &Hir) -> Self {
+        let mut reading = Reading { free: [0; 4], edge: [0; 4], then: vec![[0; 4]; PLACES - 1] };
+        let ends = reading.walk(hir, 1);
+        let shortest = if ends & (AT_EDGE | 1) != 0 { 0 } else { (ends & OFFSETS).trailing_zeros() as usize };
+        let Reading { mut free, edge, mut then } = reading;
+        if shortest == 0 {
+            free = ALL;
+        }
+        then.truncate(shortest.saturating_sub(1));
+        Self { free, edge, then }
+    }
+
+    /// With how many letters, digits and underscores every match begins, when it begins at the edge of a word; else 0.
+    pub(super) fn run(&self) -> usize {
+        let of_word = |set: &Bytes| set.iter().zip(WORD).all(|(set, word)| set & !word == 0);
+        if self.free != [0; 4] || !of_word(&self.edge) {
+            return 0;
+        }
+        1 + self.then.iter().take_while(|set| of_word(set)).count()
+    }
+
+    /// Whether a match could begin at `start`.
+    pub(super) fn admits(&self, text: &[u8], start: usize) -> bool {
+        let Some((first, rest)) = text.get(start..).and_then(<[u8]>::split_first) else { return false };
+        let begins = holds(&self.free, *first) || (holds(&self.edge, *first) && is_edge(text, start));
+        begins && rest.len() >= self.then.len() && self.then.iter().zip(rest).all(|(set, byte)| holds(set, *byte))
+    }
+}
+
+/// Where runs of at least `length` letters, digits and underscores begin. Looks from where a run would have to reach
+/// backwards, so that shorter words are passed over.
+pub(super) fn runs(text: &[u8], length: usize, mut begins: impl FnMut(usize)) {
+    let mut at = 0_usize;
+    while let Some(window) = text.get(at..at.saturating_add(length)) {
+        if let Some(stop) = window.iter().rposition(|byte| !is_word(*byte)) {
+            at += stop + 1;
+            continue;
+        }
+        begins(at);
+        let rest = text.get(at + length..).unwrap_or_default();
+        at += length + rest.iter().take_while(|byte| is_word(**byte)).count() + 1;
+    }
+}
+
+/// Whether one of the bytes before and at a place belongs to a word and the other does not.
+#[inline]
+fn is_edge(text: &[u8], at: usize) -> bool {
+    let word = |at: usize| text.get(at).is_some_and(|byte| is_word(*byte));
+    at.checked_sub(1).is_some_and(word) != word(at)
+}
+
+#[inline]
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Follows a pattern from its beginning; offsets at which a node may begin or end are bits.
+struct Reading {
+    free: Bytes,
+    edge: Bytes,
+    then: Vec<Bytes>,
+}
+
+impl Reading {
+    /// Adds what the node takes from each offset on; answers where it may end.
+    fn walk(&mut self, hir: &Hir, from: u32) -> u32 {
+        if from == 0 {
+            return 0;
+        }
+        match hir.kind() {
+            HirKind::Empty => from,
+            HirKind::Look(Look::WordAscii | Look::WordStartAscii | Look::WordEndAscii) if from & 1 != 0 => {
+                (from & !1) | AT_EDGE
+            }
+            HirKind::Look(_) => from,
+            HirKind::Literal(literal) => literal.0.iter().fold(from, |from, byte| self.take(from, &[(*byte, *byte)])),
+            HirKind::Class(Class::Bytes(class)) => {
+                let ranges: Vec<_> = class.ranges().iter().map(|range| (range.start(), range.end())).collect();
+                self.take(from, &ranges)
+            }
+            HirKind::Class(Class::Unicode(class)) => self.characters(class, from),
+            HirKind::Capture(capture) => self.walk(&capture.sub, from),
+            HirKind::Concat(subs) => subs.iter().fold(from, |from, sub| self.walk(sub, from)),
+            HirKind::Alternation(subs) => subs.iter().fold(0, |ends, sub| ends | self.walk(sub, from)),
+            HirKind::Repetition(repetition) => {
+                let most = repetition.max.unwrap_or(u32::MAX);
+                let (mut ends, mut here) = (if repetition.min == 0 { from } else { 0 }, from);
+                let mut times = 0;
+                // Each round goes on by a byte at least, or changes nothing.
+                while times < most && here != 0 {
+                    let next = self.walk(&repetition.sub, here);
+                    times += 1;
+                    if times >= repetition.min {
+                        if ends | next == ends && next == here {
+                            break;
+                        }
+                        ends |= next;
+                    } else if next == here {
+                        ends |= next;
+                        break;
+                    }
+                    here = next;
+                }
+                ends
+            }
+        }
+    }
+
+    fn characters(&mut self, class: &regex_syntax::hir::ClassUnicode, from: u32) -> u32 {
+        let mut ends = 0;
+        for range in class.ranges() {
+            if range.end() <= '\u{7f}' {
+                let byte = |c: char| u8::try_from(u32::from(c)).unwrap_or(0);
+                ends |= self.take(from, &[(byte(range.start()), byte(range.end()))]);
+                continue;
+            }
+            for sequence in Utf8Sequences::new(range.start(), range.end()) {
+                ends |= sequence.as_slice().iter().fold(from, |from, bytes| self.take(from, &[(bytes.start, bytes.end)]));
+            }
+        }
+        ends
+    }
+
+    /// One byte of these ranges, from each offset on.
+    fn take(&mut self, from: u32, ranges: &[(u8, u8)]) -> u32 {
+        let fill = |set: &mut Bytes| ranges.iter().for_each(|(low, high)| add(set, *low, *high));
+        if from & 1 != 0 {
+            fill(&mut self.free);
+        }
+        if from & AT_EDGE != 0 {
+            fill(&mut self.edge);
+        }
+        for (set, offset) in self.then.iter_mut().zip(1..) {
+            if from >> offset & 1 != 0 {
+                fill(set);
+            }
+        }
+        let first = u32::from(from & AT_EDGE != 0);
+        (((from & OFFSETS) | first) << 1) & OFFSETS
+    }
+}
+
+/// The guards of up to 64 patterns, by byte.
+#[derive(Debug)]
+pub(super) struct Guards {
+    /// Which patterns' first byte it can be anywhere.
+    free: Box<[u64; 256]>,
+    /// The same at the edge of a word.
+    edge: Box<[u64; 256]>,
+    then: Vec<[u64; 256]>,
+    /// By number of bytes after the first: which patterns have a match as short.
+    fits: Vec<u64>,
+}
+
+impl Guards {
+    /// One for each 64 of the guards, in their order.
+    pub(super) fn of(guards: &[&Guard]) -> Vec<Self> {
+        guards.chunks(TOGETHER).map(Self::together).collect()
+    }
+
+    fn together(guards: &[&Guard]) -> Self {
+        let fits = |length: usize| {
+            let fitting = (0..).zip(guards).filter(|(_, guard)| guard.then.len() <= length);
+            fitting.fold(0, |bits, (bit, _): (u32, _)| bits | 1 << bit)
+        };
+        let mut all = Self {
+            free: Box::new([0; 256]),
+            edge: Box::new([0; 256]),
+            then: vec![[0; 256]; PLACES - 1],
+            fits: (0..PLACES - 1).map(fits).collect(),
+        };
+        for (byte, bit) in (0..=u8::MAX).flat_map(|byte| (0..guards.len()).map(move |bit| (byte, bit))) {
+            let Some(guard) = guards.get(bit) else { continue };
+            let at = usize::from(byte);
+            let put = |row: &mut [u64; 256], is: bool| {
+                if let Some(word) = row.get_mut(at) {
+                    *word |= u64::from(is) << bit;
+                }
+            };
+            put(&mut all.free, holds(&guard.free, byte));
+            put(&mut all.edge, holds(&guard.free, byte) || holds(&guard.edge, byte));
+            for (offset, row) in all.then.iter_mut().enumerate() {
+                put(row, guard.then.get(offset).is_none_or(|set| holds(set, byte)));
+            }
+        }
+        all
+    }
+
+    /// Which patterns could begin at `start`, as bits.
+    #[inline]
+    pub(super) fn admitted(&self, text: &[u8], start: usize) -> u64 {
+        let Some((first, rest)) = text.get(start..).and_then(<[u8]>::split_first) else { return 0 };
+        let of = |row: &[u64; 256]| row.get(usize::from(*first)).copied().unwrap_or_default();
+        let mut left = of(&self.edge);
+        if left != 0 && !is_edge(text, start) {
+            left = of(&self.free);
+        }
+        if let Some(fits) = self.fits.get(rest.len()) {
+            left &= fits;
+        }
+        for (row, byte) in self.then.iter().zip(rest) {
+            if left == 0 {
+                break;
+            }
+            left &= row.get(usize::from(*byte)).copied().unwrap_or_default();
+        }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regex_automata::meta::Regex;
+
+    use super::super::ascii::parse;
+    use super::*;
+    use crate::detect;
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, start: usize, expected: bool) {
+        let guard = Guard::of(&parse(pattern).unwrap());
+        assert_eq!(guard.admits(text.as_bytes(), start), expected, "{pattern} in {text:?} at {start}");
+        assert_eq!(Guards::of(&[&guard])[0].admitted(text.as_bytes(), start) == 1, expected, "{pattern} in {text:?}");
+    }
+
+    #[test]
+    fn places_are_ruled_out_by_their_first_bytes() {
+        check(r"\bAKIA[0-9A-Z]{4}", "AKIA12XY", 0, true);
+        check(r"\bAKIA[0-9A-Z]{4}", "xAKIA12XY", 1, false);
+        check(r"\bAKIA[0-9A-Z]{4}", "AKIA12xY", 0, false);
+        check(r"[0-9]{3}-?[0-9]{2}", "123-45", 0, true);
+        check(r"[0-9]{3}-?[0-9]{2}", "12345", 0, true);
+        check(r"[0-9]{3}-?[0-9]{2}", "1234-", 0, false);
+        check(r"[0-9]{3}-?[0-9]{2}", "12-345", 0, false);
+        check(r"(?:\b1|\+)[0-9]", "a12", 1, false);
+        check(r"(?:\b1|\+)[0-9]", "a+2", 1, true);
+        check("(?:ab)*c", "ababc", 0, true);
+        check("(?:ab)*c", "ababd", 0, true);
+        check("(?:ab)*c", "b", 0, false);
+        check("(?:a?)*b", "b", 0, true);
+        check("\u{30de}.", "\u{30de}x", 0, true);
+        check("ab", "a", 0, false);
+        check("ab?", "a", 0, true);
+    }
+
+    #[test]
+    fn runs_begin_where_words_do() {
+        let begins = |text: &str| {
+            let mut found = Vec::new();
+            runs(text.as_bytes(), 3, |at| found.push(at));
+            found
+        };
+        assert_eq!(begins("abc ab abcd_1 a-bcd"), [0, 7, 16]);
+        assert_eq!(begins("ab"), [0; 0]);
+        assert_eq!(begins("  abc"), [2]);
+        assert_eq!(Guard::of(&parse(r"\b[0-9]{4}[A-Z]+ x").unwrap()).run(), 5);
+        assert_eq!(Guard::of(&parse(r"[0-9]{4}").unwrap()).run(), 0);
+        assert_eq!(Guard::of(&parse(r"\b[0-9]{2}-?[0-9]").unwrap()).run(), 2);
+    }
+
+    #[test]
+    fn no_guard_rules_a_match_of_its_detector_out() {
+        let text = "call +49 30 901820 or 020 7946 0958, mail a@b.example.com, card 4111 1111 1111 1111, ip 10.1.2.3, \
+                    ssn 078-05-1120, AKIAIOSFODNN7EXAMPLE, DE89 3704 0044 0532 0130 00, 00:1A:2B:3C:4D:5E, RSSMRA85T10A562S, \
+                    born 12.03.1980, nhs 943 476 5919, bsn: 111222333, 756.9217.0769.85, uid 2341 2341 2346";
+        for name in detect::names() {
+            let detector = detect::by_name(name).unwrap();
+            let guard = Guard::of(&parse(detector.pattern).unwrap());
+            for found in Regex::new(detector.pattern).unwrap().find_iter(text) {
+                assert!(guard.admits(text.as_bytes(), found.start()), "{name} at {found:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! One automaton over all literals, read in one pass whatever their number.
+//!
+//! Of each literal the automaton knows a short window, the one that the fewest others share; where a window is found, the
+//! whole literal is compared. So the automaton stays small enough to be dense and near at hand. A text is read in several
+//! slices side by side, since each step waits for memory and the steps of one slice depend on each other.
+//!
+//! Guarantees: finds every occurrence of every literal, ASCII case left out. Knows nothing of rules, or of what a literal is
+//! part of.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
+
+/// Slices read side by side: enough to hide the latency of the second-level cache.
+const LANES: usize = 8;
+/// Shortest text that is cut into slices: cutting costs some steps of each.
+const LANES_BYTES_MIN: usize = 256;
+/// Kinds of bytes that the automaton tells apart; a power of two, so that a row is found by a shift.
+const KINDS: usize = 64;
+const KIND_BITS: u32 = KINDS.trailing_zeros();
+/// Signs that may stand in place of the spaces of a phrase: `project-nightingale` is the project nightingale.
+const JOINTS: [u8; 4] = *b"-_./";
+
+/// How a literal is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Spelling {
+    /// Byte by byte.
+    Exact,
+    /// One and the same joint may stand in place of each of its spaces.
+    Jointed,
+}
+
+/// Where one literal stands in the arena, and where its window begins in it.
+#[derive(Debug)]
+struct Entry {
+    text: Range<u32>,
+    /// From the beginning of the literal to the end of its window.
+    window_end: u32,
+    spelling: Spelling,
+}
+
+/// The automaton.
+#[derive(Debug)]
+pub(super) struct Literals {
+    kinds: [u8; 256],
+    /// Rows of next states; the last states are those with something to compare.
+    table: Vec<u16>,
+    first_match: u16,
+    /// By matching state: its part of `candidates`.
+    outputs: Vec<Range<u32>>,
+    candidates: Vec<u32>,
+    entries: Vec<Entry>,
+    arena: Vec<u8>,
+    window_max: usize,
+}
+
+impl Literals {
+    /// Builds the automaton; a literal is named by its place in the list. Literals are in lower case and not empty.
+    pub(super) fn new(literals: &[(&[u8], Spelling)]) -> Self {
+        let kinds = kinds(literals);
+        for window_max in (2..=LITERAL_WINDOW_MAX).rev() {
+            let windows = windows(literals, &kinds, window_max);
+            if let Some(trie) = Trie::new(literals, &windows, &kinds) {
+                return trie.finish(literals, &windows, kinds, window_max);
+            }
+        }
+        // INVARIANT: windows of two kinds have at most 64 * 65 states.
+        let windows = windows(literals, &kinds, 1);
+        Trie::of(literals, &windows, &kinds).finish(literals, &windows, kinds, 1)
+    }
+
+    /// Calls `found` with each literal and its place; places of one slice of the text come in the order of their windows.
+    pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
+        for hits in self.hits(text) {
+            for (end, state) in hits {
+                let output = usize::from(state - self.first_match);
+                let output = self.outputs.get(output).map_or(0..0, |o| o.start as usize..o.end as usize);
+                for literal in self.candidates.get(output).unwrap_or_default() {
+                    if let Some(place) = self.compare(*literal, text, end as usize) {
+                        found(*literal as usize, place);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the literal whose window ends at `end` stands, if it does.
+    fn compare(&self, literal: u32, text: &[u8], end: usize) -> Option<Range<usize>> {
+        let entry = self.entries.get(literal as usize)?;
+        let wanted = self.arena.get(entry.text.start as usize..entry.text.end as usize)?;
+        let start = end.checked_sub(entry.window_end as usize)?;
+        let there = text.get(start..start + wanted.len())?;
+        let same = match entry.spelling {
+            Spelling::Exact => there.eq_ignore_ascii_case(wanted),
+            Spelling::Jointed => {
+                let mut joint = None;
+                wanted.iter().zip(there).all(|(wanted, there)| {
+                    if *wanted == b' ' {
+                        *joint.get_or_insert(*there) == *there && (*there == b' ' || JOINTS.contains(there))
+                    } else {
+                        there.eq_ignore_ascii_case(wanted)
+                    }
+                })
+            }
+        };
+        same.then_some(start..start + wanted.len())
+    }
+
+    /// Ends of windows and the states there, by slice.
+    fn hits(&self, text: &[u8]) -> [Vec<(u32, u16)>; LANES] {
+        let mut hits: [Vec<(u32, u16)>; LANES] = Default::default();
+        let length = if text.len() < LANES_BYTES_MIN { 0 } else { text.len() / LANES };
+        let mut states = [0_u16; LANES];
+        if length > 0 {
+            // A slice begins as if it had read what a window can reach back to.
+            for (lane, state) in states.iter_mut().enumerate() {
+                let start = lane * length;
+                let before = text.get(start.saturating_sub(self.window_max - 1)..start).unwrap_or_default();
+                *state = before.iter().fold(0, |state, byte| self.next(state, *byte));
+            }
+            self.side_by_side(text, length, &mut states, &mut hits);
+        }
+        let [.., state] = states;
+        let rest = length * LANES;
+        let [.., last] = &mut hits;
+        self.alone(text, rest, state, last);
+        hits
+    }
+
+    fn side_by_side(
+        &self,
+        text: &[u8],
+        length: usize,
+        states: &mut [u16; LANES],
+        hits: &mut [Vec<(u32, u16)>; LANES],
+    ) {
+        let slices: [&[u8]; LANES] =
+            std::array::from_fn(|lane| text.get(lane * length..(lane + 1) * length).unwrap_or_default());
+        let mut now = *states;
+        for at in 0..length {
+            let mut highest = 0;
+            for (state, slice) in now.iter_mut().zip(&slices) {
+                *state = self.next(*state, slice.get(at).copied().unwrap_or_default());
+                highest = highest.max(*state);
+            }
+            if highest >= self.first_match {
+                for ((lane, state), hits) in now.iter().enumerate().zip(hits.iter_mut()) {
+                    if *state >= self.first_match {
+                        hits.push((narrow(lane * length + at + 1), *state));
+                    }
+                }
+            }
+        }
+        *states = now;
+    }
+
+    fn alone(&self, text: &[u8], from: usize, mut state: u16, hits: &mut Vec<(u32, u16)>) {
+        for (at, byte) in text.iter().enumerate().skip(from) {
+            state = self.next(state, *byte);
+            if state >= self.first_match {
+                hits.push((narrow(at + 1), state));
+            }
+        }
+    }
+
+    #[inline]
+    fn next(&self, state: u16, byte: u8) -> u16 {
+        let kind = self.kinds.get(usize::from(byte)).copied().unwrap_or_default();
+        self.table.get((usize::from(state) << KIND_BITS) | usize::from(kind)).copied().unwrap_or_default()
+    }
+}
+
+/// Bodies end far below `u32::MAX`.
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Numbers the bytes that literals hold; 0 is for all others. Signs that join words count as spaces, case does not count,
+/// and bytes beyond ASCII share what numbers are left: what is told apart too little is compared in the end.
+fn kinds(literals: &[(&[u8], Spelling)]) -> [u8; 256] {
+    let mut held = [false; 256];
+    for byte in literals.iter().flat_map(|(text, _)| *text) {
+        if let Some(held) = held.get_mut(usize::from(plain(*byte))) {
+            *held = true;
+        }
+    }
+    let mut kinds = [0_u8; 256];
+    let mut count = 0_u8;
+    // One number at least is for bytes beyond ASCII.
+    let last = u8::try_from(KINDS - 2).unwrap_or(u8::MAX);
+    for byte in (0..0x80_u8).filter(|byte| held.get(usize::from(*byte)) == Some(&true)) {
+        count = (count + 1).min(last);
+        set(&mut kinds, byte, count);
+    }
+    let left = u8::try_from(KINDS - 1).unwrap_or(u8::MAX) - count;
+    for byte in (0x80..=0xff_u8).filter(|byte| held.get(usize::from(*byte)) == Some(&true)) {
+        set(&mut kinds, byte, count + 1 + byte % left);
+    }
+    for byte in 0..0x80_u8 {
+        let same = kinds.get(usize::from(plain(byte))).copied().unwrap_or_default();
+        set(&mut kinds, byte, same);
+    }
+    kinds
+}
+
+fn set(kinds: &mut [u8; 256], byte: u8, kind: u8) {
+    if let Some(slot) = kinds.get_mut(usize::from(byte)) {
+        *slot = kind;
+    }
+}
+
+/// A byte as the automaton sees it.
+const fn plain(byte: u8) -> u8 {
+    if matches!(byte, b'-' | b'_' | b'.' | b'/') { b' ' } else { byte.to_ascii_lowercase() }
+}
+
+/// How often a byte stands in prose, roughly, in percent.
+const fn common(byte: u8) -> usize {
+    match byte {
+        b' ' => 18,
+        b'e' => 10,
+        b't' | b'a' | b'o' | b'i' | b'n' => 7,
+        b's' | b'r' | b'h' | b'l' | b'd' => 5,
+        b'u' | b'c' | b'm' | b'p' | b'g' | b'f' => 3,
+        b'0'..=b'9' | b'y' | b'w' | b'b' | b'v' => 2,
+        _ => 1,
+    }
+}
+
+/// The window of each literal: of the least shared, the one whose bytes are rarest in prose.
+fn windows(literals: &[(&[u8], Spelling)], kinds: &[u8; 256], window_max: usize) -> Vec<Range<usize>> {
+    let kind = |byte: &u8| kinds.get(usize::from(*byte)).copied().unwrap_or_default();
+    let spelled: Vec<Vec<u8>> = literals.iter().map(|(text, _)| text.iter().map(kind).collect()).collect();
+    let mut shared: HashMap<&[u8], u32> = HashMap::new();
+    for window in spelled.iter().flat_map(|kinds| kinds.windows(window_max.min(kinds.len()).max(1))) {
+        *shared.entry(window).or_default() += 1;
+    }
+    let best = |(text, kinds): (&[u8], &Vec<u8>)| {
+        let length = window_max.min(kinds.len()).max(1);
+        let weight = |start: usize| {
+            let window = kinds.get(start..start + length).unwrap_or_default();
+            let prose: usize = text.iter().skip(start).take(length).map(|byte| common(plain(*byte))).sum();
+            (shared.get(window).copied().unwrap_or_default(), prose)
+        };
+        let start = (0..=kinds.len().saturating_sub(length)).min_by_key(|start| weight(*start)).unwrap_or(0);
+        start..(start + length).min(kinds.len())
+    };
+    literals.iter().map(|(text, _)| *text).zip(&spelled).map(best).collect()
+}
+
+/// The automaton in the making: a trie whose missing branches are filled by what follows on failure.
+struct Trie {
+    rows: Vec<[u16; KINDS]>,
+    /// Which literals have their window end at a state.
+    ends: Vec<Vec<u32>>,
+}
+
+impl Trie {
+    /// `None` when there would be too many states.
+    fn new(literals: &[(&[u8], Spelling)], windows: &[Range<usize>], kinds: &[u8; 256]) -> Option<Self> {
+        let mut trie = Self { rows: vec![[0; KINDS]], ends: vec![Vec::new()] };
+        for (literal, ((text, _), window)) in literals.iter().zip(windows).enumerate() {
+            trie.insert(text.get(window.clone()).unwrap_or_default(), kinds, narrow(literal))?;
+        }
+        Some(trie)
+    }
+
+    /// Of windows so short that their states fit.
+    fn of(literals: &[(&[u8], Spelling)], windows: &[Range<usize>], kinds: &[u8; 256]) -> Self {
+        Self::new(literals, windows, kinds).unwrap_or(Self { rows: vec![[0; KINDS]], ends: vec![Vec::new()] })
+    }
+
+    fn insert(&mut self, window: &[u8], kinds: &[u8; 256], literal: u32) -> Option<()> {
+        let mut state = 0;
+        for byte in window {
+            let kind = usize::from(kinds.get(usize::from(*byte)).copied().unwrap_or_default());
+            let fresh = u16::try_from(self.rows.len()).ok().filter(|_| self.rows.len() < LITERAL_STATES_MAX);
+            let next = self.rows.get_mut(usize::from(state))?.get_mut(kind)?;
+            if *next == 0 {
+                *next = fresh?;
+                self.rows.push([0; KINDS]);
+                self.ends.push(Vec::new());
+            }
+            state = *self.rows.get(usize::from(state))?.get(kind)?;
+        }
+        self.ends.get_mut(usize::from(state))?.push(literal);
+        Some(())
+    }
+
+    /// Fills missing branches, nearest states first, and gathers what ends at each state.
+    fn close(&mut self) {
+        let mut order: Vec<(u16, u16)> = Vec::with_capacity(self.rows.len());
+        let root = self.row(0);
+        order.extend(root.into_iter().filter(|next| *next != 0).map(|next| (next, 0)));
+        let mut at = 0;
+        while let Some((state, fallback)) = order.get(at).copied() {
+            at += 1;
+            let shorter = self.ends.get(usize::from(fallback)).cloned().unwrap_or_default();
+            if let Some(ends) = self.ends.get_mut(usize::from(state)) {
+                ends.extend(shorter);
+            }
+            let below = self.row(fallback);
+            let Some(row) = self.rows.get_mut(usize::from(state)) else { continue };
+            for (next, otherwise) in row.iter_mut().zip(below) {
+                if *next == 0 {
+                    *next = otherwise;
+                } else {
+                    order.push((*next, otherwise));
+                }
+            }
+        }
+    }
+
+    fn row(&self, state: u16) -> [u16; KINDS] {
+        self.rows.get(usize::from(state)).copied().unwrap_or([0; KINDS])
+    }
+
+    /// Puts the states with something to compare last.
+    fn finish(
+        mut self,
+        literals: &[(&[u8], Spelling)],
+        windows: &[Range<usize>],
+        kinds: [u8; 256],
+        window_max: usize,
+    ) -> Literals {
+        self.close();
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by_key(|state| self.ends.get(*state).is_some_and(|ends| !ends.is_empty()));
+        let mut renamed = vec![0_u16; order.len()];
+        for (name, state) in order.iter().enumerate() {
+            if let Some(slot) = renamed.get_mut(*state) {
+                *slot = u16::try_from(name).unwrap_or_default();
+            }
+        }
+        let rename = |next: &u16| renamed.get(usize::from(*next)).copied().unwrap_or_default();
+        let mut table = Vec::with_capacity(order.len() * KINDS);
+        let (mut outputs, mut candidates) = (Vec::new(), Vec::new());
+        let mut first_match = u16::MAX;
+        for (name, state) in order.iter().enumerate() {
+            table.extend(self.rows.get(*state).into_iter().flatten().map(rename));
+            let ends = self.ends.get(*state).map_or(&[][..], |ends| ends);
+            if !ends.is_empty() {
+                first_match = first_match.min(u16::try_from(name).unwrap_or(u16::MAX));
+                let start = narrow(candidates.len());
+                candidates.extend_from_slice(ends);
+                outputs.push(start..narrow(candidates.len()));
+            }
+        }
+        let mut arena = Vec::new();
+        let entries = literals.iter().zip(windows).map(|((text, spelling), window)| {
+            let start = narrow(arena.len());
+            arena.extend_from_slice(text);
+            Entry { text: start..narrow(arena.len()), window_end: narrow(window.end), spelling: *spelling }
+        });
+        let entries = entries.collect();
+        Literals { kinds, table, first_match, outputs, candidates, entries, arena, window_max }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(literals: &[(&[u8], Spelling)], text: &[u8]) -> BTreeSet<(usize, usize, usize)> {
+        let mut found = BTreeSet::new();
+        Literals::new(literals).each(text, |literal, place| {
+            found.insert((literal, place.start, place.end));
+        });
+        found
+    }
+
+    /// Every literal at every place, byte by byte.
+    fn naively(literals: &[(&[u8], Spelling)], text: &[u8]) -> BTreeSet<(usize, usize, usize)> {
+        let mut found = BTreeSet::new();
+        for (literal, (wanted, spelling)) in literals.iter().enumerate() {
+            let mut forms = vec![wanted.to_vec()];
+            if *spelling == Spelling::Jointed {
+                let join = |joint: &u8| wanted.iter().map(|b| if *b == b' ' { *joint } else { *b }).collect();
+                forms.extend(JOINTS.iter().map(join));
+            }
+            for start in 0..text.len() {
+                let there = |form: &Vec<u8>| {
+                    text.get(start..start + form.len()).is_some_and(|there| there.eq_ignore_ascii_case(form))
+                };
+                if forms.iter().any(there) {
+                    found.insert((literal, start, start + wanted.len()));
+                }
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn every_occurrence_of_every_literal_is_found(
+            literals in prop::collection::vec(("[ab1é -]{1,9}", any::<bool>()), 1..20),
+            pieces in prop::collection::vec("[aAbB1é _.-]{0,12}", 0..60),
+        ) {
+            let literals: Vec<(&[u8], Spelling)> = literals
+                .iter()
+                .map(|(text, joint)| (text.as_bytes(), if *joint { Spelling::Jointed } else { Spelling::Exact }))
+                .collect();
+            let text = pieces.concat();
+            prop_assert_eq!(all(&literals, text.as_bytes()), naively(&literals, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn as_many_literals_as_a_set_may_hold_fit() {
+        let mut seed = 7_u64;
+        let words: Vec<Vec<u8>> = (0..50_000)
+            .map(|_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (0..10).map(|i| 0x21 + u8::try_from((seed >> (i * 6)) % 0x5e).unwrap()).collect::<Vec<u8>>()
+            })
+            .map(|word| word.to_ascii_lowercase())
+            .collect();
+        let literals: Vec<(&[u8], Spelling)> = words.iter().map(|word| (&word[..], Spelling::Exact)).collect();
+        let automaton = Literals::new(&literals);
+        let mut found = BTreeSet::new();
+        automaton.each(&words[123], |literal, _| {
+            found.insert(literal);
+        });
+        assert!(found.contains(&123));
+    }
+}
