@@ -7,6 +7,7 @@
 //! # Guarantees
 //! * A terminal phase is never left. The same events in the same order give the same hold.
 //! * A [`Release`] can be made here only, owns the bytes that were held, and needs an approved hold of exactly that digest.
+//! * A query that repeats released texts is [`Carried`] only when nothing else holds it.
 //! * Two decisions at once are serialised by the store's version check; a decision on a finished hold is an error.
 //! * The people of a quorum are distinct, named by the stage, and not the requester where the chain separates duties.
 //! * What a caller wrote is shown as visible characters only, and framed as untrusted.
@@ -27,6 +28,7 @@ mod decoding;
 mod excerpt;
 mod hold;
 mod join;
+mod memory;
 mod pace;
 mod person;
 mod release;
@@ -40,6 +42,7 @@ pub use chain::{Approver, Chain, ClientGone, Quorum, Stage, VALID_FOR_MAX_DEFAUL
 pub use excerpt::{Excerpt, excerpt};
 pub use hold::{ATTENDED_FOR, Claim, EXCERPT_BYTES_MAX, Ending, Hold, Obstacle, Phase, Track, Vote, later};
 pub use join::{ANSWER_WINDOW, join_key, joins};
+pub use memory::{Carried, Remembered, carry, carrying, remember};
 pub use pace::{Pace, PaceLimits};
 pub use person::{Ballot, Decision, Person};
 pub use release::{NotReleased, Release};

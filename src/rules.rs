@@ -6,7 +6,7 @@
 //!
 //! Inside: `set` compiles policies, with `node` for conditions, `lexicon`, `pattern` and `atoms` for what is looked for in
 //! texts, and `cel`; `scan` reads a query once (`layer`, `view`, `buffer`); `evaluate` asks the conditions, `opinion` and
-//! `coverage` gather what they say, `judge` and `redaction` do it; `explain` says why.
+//! `coverage` gather what they say, `judge` and `redaction` do it; `cause` says which texts hold a query, `explain` says why.
 //!
 //! # Guarantees
 //! * All rules are judged; the most restrictive verdict wins; an error counts as the rule's `onError`.
@@ -27,6 +27,7 @@
 mod ascii;
 mod atoms;
 mod buffer;
+mod cause;
 mod cel;
 mod context;
 mod coverage;
@@ -52,6 +53,7 @@ mod scan;
 mod set;
 mod view;
 
+pub use cause::{CAUSES_MAX, Cause, Causes};
 pub use context::{Caller, Context, Posture, Workload};
 pub use explain::{Because, Explanation, GapExplanation, PolicyExplanation, Reason, RuleExplanation, explain};
 pub use judge::{judge, observe, pass};

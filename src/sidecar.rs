@@ -4,8 +4,8 @@
 //! [`Gate::serve`] accepts connections; each query walks through `gate::gate`, which names its phases in order.
 //!
 //! # Guarantees
-//! * [`Upstream::forward`] takes a [`Permit`] by value, and a permit comes from a [`crate::rules::Clearance`] or an
-//!   [`crate::approvals::Release`] only.
+//! * [`Upstream::forward`] takes a [`Permit`] by value, and a permit comes from a [`crate::rules::Clearance`], an
+//!   [`crate::approvals::Release`] or an [`crate::approvals::Carried`] only.
 //! * An entry is written before a query is forwarded, and completed when its answer ends, however it ends.
 //! * Broken framing, unknown routes and unreadable bodies never reach the model server; posture `Observe` lets all but
 //!   the first through, and says so in the record.
@@ -48,7 +48,7 @@ pub use identity::{
     TrustedProxy,
 };
 pub use permit::Permit;
-pub use ports::{Alerts, HoldFailure, Holds, RecordFailure, Recorder, Wait};
+pub use ports::{Alerts, HoldFailure, Holds, Recall, Recalled, RecordFailure, Recorder, Wait};
 pub use refusal::{ToldRefusal, refusals};
 pub use rulebook::{InForce, Rulebook};
 pub use settings::{GateSettings, HoldSettings, Limits, UpstreamSettings};

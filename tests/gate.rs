@@ -6,6 +6,8 @@
 
 #[path = "support/bench.rs"]
 mod bench;
+#[path = "gate/memory.rs"]
+mod memory;
 #[path = "support/raw.rs"]
 mod raw;
 #[path = "support/upstream.rs"]

@@ -11,6 +11,8 @@ mod bypass;
 mod engines;
 #[path = "support/loose.rs"]
 mod loose;
+#[path = "live/memory.rs"]
+mod memory;
 #[path = "support/naive.rs"]
 mod naive;
 #[path = "live/standalone.rs"]

@@ -124,6 +124,9 @@ pub struct QueryJudged {
     /// The hold, when people are or were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldId>,
+    /// The holds whose releases carry it, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried_from: Vec<HoldId>,
     /// How much is kept.
     pub retention: Retention,
     /// What is kept of the text.

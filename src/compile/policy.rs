@@ -75,8 +75,8 @@ fn size(spec: &loose::ApprovalPolicySpec, path: &FieldPath, report: &mut Report<
 fn carry(spec: &loose::ApprovalPolicySpec, path: &FieldPath, report: &mut Report<'_>) -> Duration {
     let told = spec.carry_for.as_ref();
     let carry = told.and_then(|t| span_of_time(t, path, Duration::ZERO..=CARRY_MAX, report)).unwrap_or_default();
-    if !carry.is_zero() {
-        report.warning(path, "has no effect yet: approved text is held again when it is asked again");
+    if !carry.is_zero() && !spec.rules.iter().any(|rule| rule.action.kind == loose::ActionKind::Hold) {
+        report.warning(path, "has no effect: no rule of this policy holds queries");
     }
     carry
 }

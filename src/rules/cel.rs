@@ -39,6 +39,7 @@ pub(super) struct Expression {
     root: IdedExpr,
     /// The same without the evaluator, where it is plain enough.
     plain: Option<Plain>,
+    reads_query: bool,
 }
 
 impl fmt::Debug for Expression {
@@ -68,10 +69,17 @@ impl Expression {
                 |e| format!("is not CEL: {} at {}:{}", e.msg, e.pos.0, e.pos.1),
             )
         })?;
-        Checker::new(patterns).check(&mut root, 0)?;
-        let expression = Self { plain: Plain::of(&root), root };
+        let mut checker = Checker::new(patterns);
+        checker.check(&mut root, 0)?;
+        let reads_query = checker.reads_query();
+        let expression = Self { plain: Plain::of(&root), root, reads_query };
         expression.trial(patterns)?;
         Ok(expression)
+    }
+
+    /// Whether the answer depends on the query, not on caller, workload and time alone.
+    pub(super) const fn reads_query(&self) -> bool {
+        self.reads_query
     }
 
     /// Evaluates for a query. An error says what failed, in the words of the evaluator's own kinds, without values.

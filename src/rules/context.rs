@@ -42,9 +42,6 @@ pub enum Posture {
 }
 
 /// What a query is judged in.
-///
-/// Releases that carry later queries of the same caller will be one more field here: the digests of the parts that
-/// people approved, against which holding matches are weighed. Until then nothing is carried.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The query's format, to read it again after a redaction.

@@ -119,8 +119,7 @@ impl Engine {
     /// The part of a match that is the finding.
     pub(super) fn finding(&self, scratch: &mut Scratch, text: &str, whole: &Range<usize>) -> Range<usize> {
         let Some((engine, group)) = &self.secret else { return whole.clone() };
-        let (cache, captures) =
-            scratch.secret.get_or_insert_with(|| (engine.create_cache(), engine.create_captures()));
+        let (cache, captures) = scratch.secret.get_or_insert_with(|| (engine.create_cache(), engine.create_captures()));
         let input = Input::new(text).span(whole.clone()).anchored(Anchored::Yes);
         engine.captures(cache, input, captures);
         captures.get_group(*group).map_or_else(|| whole.clone(), |span| span.range())
@@ -135,6 +134,9 @@ fn backwards(hir: &Hir) -> Option<DFA> {
 fn automaton(hir: &Hir, config: thompson::Config) -> Result<DFA, String> {
     let too_large = || "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned();
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| too_large())?;
-    let config = DFA::config().match_kind(MatchKind::LeftmostFirst).cache_capacity(DFA_CACHE_BYTES_MAX).skip_cache_capacity_check(true);
+    let config = DFA::config()
+        .match_kind(MatchKind::LeftmostFirst)
+        .cache_capacity(DFA_CACHE_BYTES_MAX)
+        .skip_cache_capacity_check(true);
     DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| too_large())
 }

@@ -165,7 +165,8 @@ impl Reading {
                 continue;
             }
             for sequence in Utf8Sequences::new(range.start(), range.end()) {
-                ends |= sequence.as_slice().iter().fold(from, |from, bytes| self.take(from, &[(bytes.start, bytes.end)]));
+                ends |=
+                    sequence.as_slice().iter().fold(from, |from, bytes| self.take(from, &[(bytes.start, bytes.end)]));
             }
         }
         ends

@@ -5,12 +5,15 @@
 
 use bytes::Bytes;
 
+use super::cause::causes;
 use super::evaluate::Counted;
 use super::opinion::{Opinion, opinion};
 use super::redaction::{self, Unredactable};
 use super::scan::Scan;
 use super::set::RuleSet;
-use super::{Basis, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Retention, Ruling, Verdict};
+use super::{
+    Basis, Causes, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Retention, Ruling, Verdict,
+};
 use crate::base::{Content, Digest};
 use crate::query::Query;
 use crate::wire;
@@ -38,7 +41,11 @@ pub fn judge(set: &RuleSet, query: Query, context: &Context<'_>) -> Judgement {
             query.body().clone()
         }
     };
-    Judgement { content, ..rule(set, query, context.posture, opinion, body) }
+    let causes = match (context.posture, opinion.verdict) {
+        (Posture::Enforce, Verdict::Hold) => causes(set, &query, context, &scan, &mut counted),
+        (Posture::Enforce | Posture::Observe, _) => Causes::default(),
+    };
+    Judgement { content, ..rule(set, query, context.posture, opinion, (body, causes)) }
 }
 
 /// The clearance of a route that carries no query (`Route::Pass`, or one that a policy allows by name).
@@ -76,7 +83,7 @@ fn no_policy(set: &RuleSet, query: Query, posture: Posture) -> Judgement {
         failed_open: false,
     };
     let body = query.body().clone();
-    rule(set, query, posture, opinion, body)
+    rule(set, query, posture, opinion, (body, Causes::default()))
 }
 
 /// What the retention of the set keeps of a query's text.
@@ -118,7 +125,7 @@ fn redacted(
 }
 
 /// Turns an opinion into what is to happen.
-fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, body: Bytes) -> Judgement {
+fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, (body, causes): (Bytes, Causes)) -> Judgement {
     let (ruling, verdict, query) = match (posture, opinion.verdict) {
         (Posture::Observe, would) => {
             let basis = if would > Verdict::Alert { Basis::WouldRefuse } else { lenient(&opinion, Basis::Allowed) };
@@ -136,7 +143,8 @@ fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, body: B
         (Posture::Enforce, verdict @ Verdict::Hold) => {
             let digest = Digest::of(&body);
             let chains = opinion.chains.iter().cloned().collect();
-            (Ruling::Hold(Box::new(Held { query, body, digest, revision: set.revision, chains })), verdict, None)
+            let held = Held { query, body, digest, revision: set.revision, chains, causes };
+            (Ruling::Hold(Box::new(held)), verdict, None)
         }
         (Posture::Enforce, verdict @ Verdict::Deny) => {
             (Ruling::Deny(opinion.denial.unwrap_or_else(unexplained)), verdict, Some(query))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{ChainRef, PolicyRef, Retention};
+use super::{Causes, ChainRef, PolicyRef, Retention};
 use crate::base::{Content, Digest};
 use crate::query::{PartId, Query};
 
@@ -54,8 +54,6 @@ pub enum Basis {
     AllowedByFailure,
     /// Posture `Observe`: it would have been refused, held or changed.
     WouldRefuse,
-    /// An earlier release carries it.
-    Carried,
     /// A route without a query.
     Passed,
 }
@@ -127,6 +125,7 @@ pub struct Held {
     pub(super) digest: Digest,
     pub(super) revision: Digest,
     pub(super) chains: Vec<ChainRef>,
+    pub(super) causes: Causes,
 }
 
 impl Held {
@@ -158,6 +157,12 @@ impl Held {
     #[must_use]
     pub fn chains(&self) -> &[ChainRef] {
         &self.chains
+    }
+
+    /// What holds it, by the texts that do.
+    #[must_use]
+    pub const fn causes(&self) -> &Causes {
+        &self.causes
     }
 }
 

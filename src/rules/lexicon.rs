@@ -232,7 +232,8 @@ impl Gathering {
 
     /// The slots in groups that are tried together.
     fn starters(&self, slots: &[usize]) -> Vec<Starters> {
-        let patterns: Vec<_> = slots.iter().filter_map(|slot| self.slots.get(*slot)).map(|slot| &slot.pattern).collect();
+        let patterns: Vec<_> =
+            slots.iter().filter_map(|slot| self.slots.get(*slot)).map(|slot| &slot.pattern).collect();
         let guards: Vec<_> = patterns.iter().map(|pattern| &pattern.guard).collect();
         let groups = Guards::of(&guards).into_iter().zip(slots.chunks(TOGETHER).zip(patterns.chunks(TOGETHER)));
         groups

@@ -128,13 +128,7 @@ impl Literals {
         hits
     }
 
-    fn side_by_side(
-        &self,
-        text: &[u8],
-        length: usize,
-        states: &mut [u16; LANES],
-        hits: &mut [Vec<(u32, u16)>; LANES],
-    ) {
+    fn side_by_side(&self, text: &[u8], length: usize, states: &mut [u16; LANES], hits: &mut [Vec<(u32, u16)>; LANES]) {
         let slices: [&[u8]; LANES] =
             std::array::from_fn(|lane| text.get(lane * length..(lane + 1) * length).unwrap_or_default());
         let mut now = *states;

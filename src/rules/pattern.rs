@@ -289,9 +289,8 @@ pub(super) fn for_names(source: &str) -> Result<Regex, String> {
         .hybrid_cache_capacity(DFA_CACHE_BYTES_MAX)
         .onepass_size_limit(Some(1 << 18));
     let built = Regex::builder().configure(config).build_from_hir(&hir);
-    let regex = built.map_err(|_| {
-        "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned()
-    })?;
+    let regex = built
+        .map_err(|_| "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned())?;
     probe(&hir)?;
     Ok(regex)
 }

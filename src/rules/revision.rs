@@ -31,6 +31,15 @@ pub(super) fn rate_key(policy: &PolicyRef, rule: &str, rate: &super::Rate, nth: 
     out.0.finish()
 }
 
+/// A key for what is remembered of one rule, the same as long as everything the policy says of it stays.
+pub(super) fn rule_key(policy: &PolicyRef, rule: &Rule) -> Digest {
+    let mut out = Writer(Hasher::default());
+    out.text("rule");
+    out.name(policy);
+    out.rule(rule);
+    out.0.finish()
+}
+
 struct Writer(Hasher);
 
 impl Writer {

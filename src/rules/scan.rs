@@ -11,8 +11,8 @@ use std::ops::Range;
 
 use super::atoms::Offset;
 use super::buffer::Buffer;
-use super::layer::{Layer, Layers, Pieces};
 use super::guard::runs;
+use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
 use super::pattern::{Overlaps, Search, Way};
 use crate::base::limits::REDACTIONS_MAX;
@@ -37,6 +37,8 @@ struct UnitFound {
     found: Vec<Found>,
     /// How many there are of each mixture of roles.
     counts: BTreeMap<u8, usize>,
+    /// What was dropped although it lies in parts of one role: no finding, but no less new when a part is.
+    accidents: Vec<Found>,
 }
 
 impl UnitFound {
@@ -62,7 +64,9 @@ impl UnitFound {
                 ranges.iter().take(after).rev().take(NEIGHBOURS).any(|one| one.end > range.start)
             })
         };
-        self.found.retain(|found| found.at.len() == 1 || !found.at.iter().any(known));
+        let accident = |found: &Found| found.at.len() > 1 && found.at.iter().any(known);
+        let (accidents, kept) = std::mem::take(&mut self.found).into_iter().partition(accident);
+        (self.accidents, self.found) = (accidents, kept);
     }
 }
 
@@ -81,9 +85,20 @@ impl Scan {
         let found = self.units.get(&unit).map_or(&[][..], |unit| &unit.found);
         found.iter().filter(move |found| found.within(roles))
     }
-}
 
-impl Scan {
+    /// Findings across a seam within one role that were dropped because a finding inside a part says as much. Parts of
+    /// different roles are parted by what the model server writes between them.
+    pub(super) fn accidents(&self, unit: Unit, roles: RoleSet) -> impl Iterator<Item = &Found> {
+        let dropped = self.units.get(&unit).map_or(&[][..], |unit| &unit.accidents);
+        dropped.iter().filter(move |found| found.of_one_role() && found.within(roles))
+    }
+
+    /// Whether a unit found more than is kept.
+    pub(super) fn overflowed(&self, unit: Unit) -> bool {
+        let over = |unit: &UnitFound| unit.counts.values().any(|count| *count > REDACTIONS_MAX);
+        self.units.get(&unit).is_some_and(over)
+    }
+
     /// The units that found something, in order.
     pub(super) fn units(&self) -> impl Iterator<Item = Unit> {
         self.units.keys().copied()
@@ -96,6 +111,10 @@ impl Scan {
 }
 
 impl Found {
+    fn of_one_role(&self) -> bool {
+        self.roles.is_power_of_two()
+    }
+
     fn within(&self, roles: RoleSet) -> bool {
         crate::query::Role::ALL.iter().all(|role| self.roles & (1 << *role as u8) == 0 || roles.holds(*role))
     }

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cel::Patterns;
 use super::lexicon::{Gathering, Lexicon, Unit};
 use super::limits::{NODES_MAX, POLICIES_MAX, RULES_MAX};
 use super::node::{Compiler, Node, Wrong};
 use super::pattern;
-use super::revision::{rate_key, revision};
+use super::revision::{rate_key, revision, rule_key};
 use super::{
     Action, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, OnError, Policy, PolicyRef,
     Retention, Rule, TextMatch,
@@ -99,6 +100,8 @@ pub(super) struct Compiled {
     pub(super) name: Arc<PolicyRef>,
     pub(super) mode: Mode,
     pub(super) fallbacks: Fallbacks,
+    /// How long a release carries queries that repeat the approved texts.
+    pub(super) carry: Duration,
     pub(super) routes: Vec<String>,
     pub(super) coverage: Vec<(Arc<str>, CoverageRule)>,
     pub(super) rules: Vec<CompiledRule>,
@@ -108,6 +111,8 @@ pub(super) struct Compiled {
 #[derive(Debug)]
 pub(super) struct CompiledRule {
     pub(super) name: Arc<str>,
+    /// Names the rule as it stands, for what is remembered of it.
+    pub(super) key: Digest,
     pub(super) roles: RoleSet,
     pub(super) node: Node,
     pub(super) action: Action,
@@ -264,7 +269,15 @@ impl Builder {
         let rules = policy.rules.into_iter().enumerate();
         let rules = rules.filter_map(|(index, rule)| self.rule(&name, index, rule, failures)).collect();
         let coverage = policy.coverage.into_iter().map(|rule| (Arc::from(rule.name.as_str()), rule)).collect();
-        Compiled { name, mode: policy.mode, fallbacks: policy.fallbacks, routes: policy.routes, coverage, rules }
+        Compiled {
+            name,
+            mode: policy.mode,
+            fallbacks: policy.fallbacks,
+            carry: policy.carry,
+            routes: policy.routes,
+            coverage,
+            rules,
+        }
     }
 
     fn rule(
@@ -294,6 +307,7 @@ impl Builder {
         }
         match compiled {
             Ok((node, _)) => Some(CompiledRule {
+                key: rule_key(policy, &rule),
                 name: rule.name.as_str().into(),
                 roles: rule.roles,
                 node,

@@ -1,6 +1,7 @@
 //! The room's promises by example: each matcher, each action, and how verdicts combine.
 
 mod building;
+mod carrying;
 mod matching;
 mod redacting;
 mod verdicts;

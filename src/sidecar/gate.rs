@@ -166,7 +166,6 @@ const fn outcome(basis: Basis) -> Outcome {
         Basis::Redacted => Outcome::Redacted,
         Basis::AllowedByFailure => Outcome::AllowedByFailure,
         Basis::WouldRefuse => Outcome::WouldRefuse,
-        Basis::Carried => Outcome::Carried,
         Basis::Passed => Outcome::Passed,
     }
 }

@@ -9,6 +9,7 @@
 //! Knows nothing of how people are asked.
 
 mod open;
+mod recall;
 mod room;
 mod shape;
 mod stream;
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 use super::gate::judge_query;
 use super::outgoing::Outgoing;
 use super::permit::Permit;
-use super::ports::HoldFailure;
+use super::ports::{HoldFailure, Recalled};
 use super::prefer::{Answering, Prefer};
 use super::refusal::{Refusal, link};
 use super::status::{self, attend};
@@ -102,6 +103,11 @@ impl Manner {
 pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
     let manner = Manner::of(&visit, held.query());
     let since = Instant::now();
+    let held = match recall::recall(&visit, held).await {
+        Ok(Recalled::Nothing(held)) => *held,
+        Ok(Recalled::Carried(carried)) => return recall::carried(visit, carried).await,
+        Err(refusal) => return visit.refuse(&refusal),
+    };
     let Opened { hold, join } = match open(&mut visit, &held).await {
         Ok(opened) => opened,
         Err(refusal) => return visit.refuse(&refusal),

@@ -1,4 +1,5 @@
-//! The proof that a query may go upstream. Made from the engine's clearance or from people's release, and nowhere else.
+//! The proof that a query may go upstream. Made from the engine's clearance, from people's release or from what earlier
+//! releases carry, and nowhere else.
 //!
 //! A permit cannot be put together by hand:
 //!
@@ -31,7 +32,7 @@
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use crate::approvals::Release;
+use crate::approvals::{Carried, Release};
 use crate::base::Digest;
 use crate::rules::{Basis, Clearance};
 
@@ -79,6 +80,12 @@ impl From<Clearance> for Permit {
             rest: None,
             observed: clearance.basis() == Basis::WouldRefuse,
         }
+    }
+}
+
+impl From<Carried> for Permit {
+    fn from(carried: Carried) -> Self {
+        Self { body: carried.body().clone(), digest: carried.digest(), rest: None, observed: false }
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 
-use crate::approvals::{Ask, Hold, Phase, Release};
+use crate::approvals::{Ask, Carried, Chain, Hold, Phase, Release, Requester};
 use crate::audit::Event;
 use crate::base::{Digest, HoldId, QueryId};
 use crate::rules::{Finding, Held};
@@ -33,8 +33,28 @@ pub enum HoldFailure {
     NotReleased(HoldId),
 }
 
+/// By whom a held query was asked, and who would have to decide.
+#[derive(Debug, Clone)]
+pub struct Recall {
+    /// Who asks.
+    pub requester: Requester,
+    /// Every chain that must be satisfied, as it stands now.
+    pub chains: Vec<Chain>,
+}
+
+/// What earlier decisions say of a held query.
+#[derive(Debug)]
+pub enum Recalled {
+    /// Nothing: people have to be asked.
+    Nothing(Box<Held>),
+    /// Earlier releases carry it.
+    Carried(Carried),
+}
+
 /// Where people are asked.
 pub trait Holds: Send + Sync {
+    /// Looks whether earlier decisions speak for a held query already, before anybody is asked.
+    fn recall(&self, recall: Recall, held: Box<Held>) -> Wait<'_, Result<Recalled, HoldFailure>>;
     /// Opens a hold, or joins the pending one with the same join key (or the approved one that may still be claimed, or
     /// the one refused a moment ago: see `approvals::joins`); answers with the id that counts.
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>>;
@@ -45,7 +65,7 @@ pub trait Holds: Send + Sync {
     fn attend(&self, id: HoldId, until: Timestamp) -> Wait<'_, Result<(), HoldFailure>>;
     /// Waits until the hold is settled; may be dropped at any time.
     fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>>;
-    /// Takes the release of an approved hold; its use is persisted before this returns.
+    /// Takes the release of an approved hold; its use, and what it is remembered for, are persisted before this returns.
     fn claim(&self, id: HoldId, held: Held, join: Digest) -> Wait<'_, Result<Release, HoldFailure>>;
     /// The answer to a released query was delivered whole: it cannot be claimed again.
     fn delivered(&self, id: HoldId) -> Wait<'_, Result<(), HoldFailure>>;

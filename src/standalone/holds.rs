@@ -11,7 +11,8 @@
 //! * The gate is the only writer of the audit trail: the command line leaves decisions in a table.
 //!
 //! # Limits
-//! [`PENDING_PER_REQUESTER_MAX`], [`PENDING_MAX`], [`HOLD_BYTES_MAX`], [`FINISHED_MAX`], [`KEPT_FOR`].
+//! [`PENDING_PER_REQUESTER_MAX`], [`PENDING_MAX`], [`HOLD_BYTES_MAX`], [`FINISHED_MAX`], [`KEPT_FOR`],
+//! [`REMEMBERED_PER_REQUESTER_MAX`], [`REMEMBERED_MAX`].
 //!
 //! # Errors
 //! [`StoreFailure`] for people, `sidecar::HoldFailure` for the gate.
@@ -20,6 +21,7 @@
 
 mod failure;
 mod file;
+mod memory;
 mod request;
 mod schema;
 mod scribe;
@@ -36,15 +38,16 @@ use tokio::time::MissedTickBehavior;
 
 pub use failure::StoreFailure;
 pub use file::Missing;
+pub use memory::{REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX};
 pub use request::approval_request;
 pub use store::{
     FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, Listed, PENDING_MAX, PENDING_PER_REQUESTER_MAX, Store,
 };
 
-use crate::approvals::{Ask, Ballot, Event, Hold, Phase, Release, Step};
+use crate::approvals::{self, Ask, Ballot, Event, Hold, Phase, Release, Step};
 use crate::base::{Clock, Digest, HoldId};
 use crate::rules::Held;
-use crate::sidecar::{HoldFailure, Holds, Recorder, Wait};
+use crate::sidecar::{HoldFailure, Holds, Recall, Recalled, Recorder, Wait};
 use scribe::Scribe;
 use store::Opened;
 use waiters::Waiters;
@@ -172,15 +175,28 @@ impl SqliteHolds {
         }
     }
 
-    /// Persists the use of an approval; nothing is released while its decisions are not in the audit trail.
-    async fn use_up(&self, id: HoldId, join: Digest, digest: Digest) -> Result<Hold, HoldFailure> {
+    /// Persists the use of an approval and what it is remembered for; nothing is released while its decisions are not in the audit trail.
+    async fn use_up(&self, id: HoldId, join: Digest, digest: Digest, held: Option<&Held>) -> Result<Hold, HoldFailure> {
         self.scribe.record().await?;
         let claim = Event::Claimed { by: self.claimant.clone(), join, digest };
-        Ok(self.store.apply(id, claim).await.map_err(|failure| told(id, failure))?.hold)
+        Ok(self.store.claim(id, claim, held).await.map_err(|failure| told(id, failure))?.hold)
+    }
+
+    async fn remembered(&self, recall: Recall, held: Box<Held>) -> Result<Recalled, HoldFailure> {
+        let Recall { requester, chains } = recall;
+        let keys = approvals::carrying(&held, &chains);
+        let (Some(user), Some(keys)) = (requester.user, keys) else { return Ok(Recalled::Nothing(held)) };
+        let memory = self.store.recall(&user, &keys).await.map_err(unavailable)?;
+        let carried = approvals::carry(held, &chains, &memory, self.store.now());
+        Ok(carried.map_or_else(Recalled::Nothing, Recalled::Carried))
     }
 }
 
 impl Holds for SqliteHolds {
+    fn recall(&self, recall: Recall, held: Box<Held>) -> Wait<'_, Result<Recalled, HoldFailure>> {
+        Box::pin(self.remembered(recall, held))
+    }
+
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>> {
         Box::pin(async move {
             let id = ask.id;
@@ -210,7 +226,7 @@ impl Holds for SqliteHolds {
 
     fn claim(&self, id: HoldId, held: Held, join: Digest) -> Wait<'_, Result<Release, HoldFailure>> {
         Box::pin(async move {
-            let hold = self.use_up(id, join, held.digest()).await?;
+            let hold = self.use_up(id, join, held.digest(), Some(&held)).await?;
             Release::claim(&hold, held).map_err(|_| HoldFailure::NotReleased(id))
         })
     }

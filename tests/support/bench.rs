@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign::approvals::{
-    self, Approver, Ask, Ballot, Chain, ClientGone, Decision, Hold, Person, Phase, Quorum, Release, Stage,
+    self, Approver, Ask, Ballot, Chain, ClientGone, Decision, Hold, Person, Phase, Quorum, Release, Remembered, Stage,
 };
 use countersign::audit::{Event, QueryCompleted, QueryJudged};
 use countersign::base::{Clock, Digest, HoldId, ManualClock, QueryId};
@@ -16,7 +16,8 @@ use countersign::rules::{
     Subject, TextMatch,
 };
 use countersign::sidecar::{
-    Alerts, Gate, GateSettings, HoldFailure, Holds, InForce, Ports, RecordFailure, Recorder, Rulebook, Wait,
+    Alerts, Gate, GateSettings, HoldFailure, Holds, InForce, Ports, Recall, Recalled, RecordFailure, Recorder,
+    Rulebook, Wait,
 };
 use countersign::telemetry::Metrics;
 use countersign::wire::Server;
@@ -86,6 +87,7 @@ impl Recorder for Ledger {
 /// People: the real state machine, kept in memory.
 pub struct Desk {
     holds: Mutex<HashMap<HoldId, Hold>>,
+    memory: Mutex<Vec<Remembered>>,
     changed: Notify,
     clock: Arc<ManualClock>,
 }
@@ -97,13 +99,18 @@ impl Desk {
 
     /// Waits for the first hold.
     pub async fn opened(&self) -> HoldId {
+        self.opened_besides(&[]).await
+    }
+
+    /// Waits for a hold that is none of these.
+    pub async fn opened_besides(&self, known: &[HoldId]) -> HoldId {
         let wait = async {
             loop {
                 let changed = self.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                if let Some(hold) = self.holds().first() {
-                    return hold.id();
+                if let Some(id) = self.holds().iter().map(Hold::id).find(|id| !known.contains(id)) {
+                    return id;
                 }
                 changed.await;
             }
@@ -141,6 +148,14 @@ impl Desk {
 }
 
 impl Holds for Desk {
+    fn recall(&self, recall: Recall, held: Box<Held>) -> Wait<'_, Result<Recalled, HoldFailure>> {
+        Box::pin(async move {
+            let memory = self.memory.lock().unwrap().clone();
+            let carried = approvals::carry(held, &recall.chains, &memory, self.clock.now());
+            Ok(carried.map_or_else(Recalled::Nothing, Recalled::Carried))
+        })
+    }
+
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>> {
         Box::pin(async move {
             let mut holds = self.holds.lock().unwrap();
@@ -186,6 +201,7 @@ impl Holds for Desk {
         Box::pin(async move {
             let claimed = approvals::Event::Claimed { by: "gate".to_owned(), join, digest: held.digest() };
             let hold = self.apply(id, claimed)?;
+            self.memory.lock().unwrap().extend(approvals::remember(&hold, &held));
             Release::claim(&hold, held).map_err(|_| HoldFailure::NotReleased(id))
         })
     }
@@ -269,6 +285,19 @@ pub fn holding(on_client_gone: ClientGone) -> InForce {
     InForce { chains: BTreeMap::from([(chain.name.clone(), chain)]), ..in_force(policy(rules)) }
 }
 
+/// The same, `side letter` is held too, and releases carry for so long.
+pub fn carrying(carry: Duration) -> InForce {
+    in_force(Policy {
+        carry,
+        ..policy(vec![
+            rule("no", "forbidden", Action::Deny { message: Some("Not that word.".to_owned()) }),
+            rule("ask", "contract", Action::Hold { chain: chain().name }),
+            rule("letters", "side letter", Action::Hold { chain: chain().name }),
+            rule("mask", "nickname", Action::Redact),
+        ])
+    })
+}
+
 /// `nickname` is redacted, and so much is kept.
 pub fn with_retention(retention: Retention) -> InForce {
     in_force(Policy { retention: Some(retention), ..policy(vec![rule("mask", "nickname", Action::Redact)]) })
@@ -308,7 +337,12 @@ impl Bench {
         let rulebook = Arc::new(Rulebook::default());
         rulebook.replace(rule_set());
         let ledger = Arc::new(Ledger::default());
-        let desk = Arc::new(Desk { holds: Mutex::default(), changed: Notify::new(), clock: Arc::clone(&clock) });
+        let desk = Arc::new(Desk {
+            holds: Mutex::default(),
+            memory: Mutex::default(),
+            changed: Notify::new(),
+            clock: Arc::clone(&clock),
+        });
         let bell = Arc::new(Bell::default());
         let ports = Ports {
             rulebook: Arc::clone(&rulebook),

@@ -48,11 +48,11 @@ pub(crate) struct Opinion {
 }
 
 /// One reading of a text, with whom each stretch of the original belongs to.
-struct Reading {
+pub(crate) struct Reading {
     text: String,
     view: Option<View>,
-    /// Ends of stretches in the original, with their roles.
-    stretches: Vec<(usize, usize, Role)>,
+    /// Ends of stretches in the original, with their roles and parts.
+    stretches: Vec<(usize, usize, Role, usize)>,
     joined: bool,
 }
 
@@ -127,15 +127,15 @@ pub(crate) fn judge(policies: &[Policy], query: &Query, asked: Asked<'_>, cel: &
 }
 
 /// All that a condition may look at.
-struct Sight<'a> {
-    query: &'a Query,
-    readings: &'a [Reading],
-    asked: Asked<'a>,
-    cel: &'a dyn Fn(&str) -> Truth,
+pub(crate) struct Sight<'a> {
+    pub(crate) query: &'a Query,
+    pub(crate) readings: &'a [Reading],
+    pub(crate) asked: Asked<'a>,
+    pub(crate) cel: &'a dyn Fn(&str) -> Truth,
 }
 
 impl Sight<'_> {
-    fn truth(&self, matcher: &Matcher, rule: &Rule) -> Truth {
+    pub(crate) fn truth(&self, matcher: &Matcher, rule: &Rule) -> Truth {
         let all =
             |children: &[Matcher]| -> Vec<Truth> { children.iter().map(|child| self.truth(child, rule)).collect() };
         let plain = |holds: bool| if holds { Truth::Yes } else { Truth::No };
@@ -193,12 +193,12 @@ fn not(truth: Truth) -> Truth {
 }
 
 /// Every part as written and in each view, and all texts joined, directly and with a space.
-fn readings(query: &Query) -> Vec<Reading> {
+pub(crate) fn readings(query: &Query) -> Vec<Reading> {
     let mut out = Vec::new();
     let mut budget = DecodeBudget::default();
-    for part in query.parts() {
+    for (index, part) in query.parts().iter().enumerate() {
         let text = query.text(part);
-        let stretches = vec![(0, text.len(), part.role)];
+        let stretches = vec![(0, text.len(), part.role, index)];
         out.push(Reading { text: text.to_owned(), view: None, stretches: stretches.clone(), joined: false });
         if part.kind == PartKind::Number {
             continue;
@@ -221,12 +221,13 @@ fn readings(query: &Query) -> Vec<Reading> {
     for between in ["", " "] {
         let mut text = String::new();
         let mut stretches = Vec::new();
-        let texts = query.parts().iter().filter(|p| p.kind == PartKind::Text && matches!(p.origin, Origin::Body(_)));
-        for part in texts.filter(|part| !query.text(part).is_empty()) {
+        let texts = query.parts().iter().enumerate();
+        let texts = texts.filter(|(_, p)| p.kind == PartKind::Text && matches!(p.origin, Origin::Body(_)));
+        for (index, part) in texts.filter(|(_, part)| !query.text(part).is_empty()) {
             if !text.is_empty() {
                 text.push_str(between);
             }
-            stretches.push((text.len(), text.len() + query.text(part).len(), part.role));
+            stretches.push((text.len(), text.len() + query.text(part).len(), part.role, index));
             text.push_str(query.text(part));
         }
         if let Some(view) = folded(&text) {
@@ -239,6 +240,11 @@ fn readings(query: &Query) -> Vec<Reading> {
 
 /// Whether a reading holds the text in parts of the rule's roles.
 fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
+    !places(reading, text, rule).is_empty()
+}
+
+/// Everywhere a reading holds the text: the parts touched, with the bytes of each.
+pub(crate) fn places(reading: &Reading, text: &TextMatch, rule: &Rule) -> Vec<Touched> {
     let patterns: Vec<(Rc<Regex>, bool)> = match text {
         TextMatch::Keywords { any, whole_words } => {
             any.iter().flat_map(|word| foldings(word)).map(|form| (keyword(&form), *whole_words)).collect()
@@ -246,8 +252,8 @@ fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
         TextMatch::Regex(source) => vec![(compiled(source), false)],
         TextMatch::Detector(detector) => vec![(compiled(detector.pattern), false)],
     };
-    patterns.iter().any(|(regex, whole)| {
-        matches(regex, &reading.text).into_iter().any(|range| {
+    let found = patterns.iter().flat_map(|(regex, whole)| {
+        matches(regex, &reading.text).into_iter().filter_map(move |range| {
             let confirmed = match text {
                 TextMatch::Detector(detector) => {
                     told(detector, &reading.text, &range) && detector.confirms(&reading.text[range.clone()])
@@ -259,15 +265,23 @@ fn holds(reading: &Reading, text: &TextMatch, rule: &Rule) -> bool {
             let touched: Vec<_> = reading
                 .stretches
                 .iter()
-                .filter(|(start, end, _)| *start < original.end && original.start < *end)
+                .filter(|(start, end, ..)| *start < original.end && original.start < *end)
                 .collect();
-            confirmed
-                && touched.iter().all(|(_, _, role)| rule.roles.holds(*role))
-                && (!reading.joined || touched.len() > 1)
+            let counts = confirmed
+                && touched.iter().all(|(_, _, role, _)| rule.roles.holds(*role))
+                && (!reading.joined || touched.len() > 1);
+            let bytes = |(start, end, role, part): &(usize, usize, Role, usize)| {
+                let bytes = original.start.max(*start) - start..original.end.min(*end) - start;
+                (*part, *role, bytes)
+            };
+            counts.then(|| touched.into_iter().map(bytes).collect())
         })
-    })
+    });
+    found.collect()
 }
 
+/// Parts that a match touches, with their roles and the bytes of each.
+pub(crate) type Touched = Vec<(usize, Role, std::ops::Range<usize>)>;
 /// Whether one of the words that a detector needs stands near enough.
 fn told(detector: &Detector, text: &str, range: &std::ops::Range<usize>) -> bool {
     let start = range.start.saturating_sub(detector.context_bytes);

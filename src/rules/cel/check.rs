@@ -72,11 +72,17 @@ pub(super) struct Checker<'p> {
     bound: Vec<String>,
     patterns: &'p mut Patterns,
     in_macro: bool,
+    reads_query: bool,
 }
 
 impl<'p> Checker<'p> {
     pub(super) const fn new(patterns: &'p mut Patterns) -> Self {
-        Self { bound: Vec::new(), patterns, in_macro: false }
+        Self { bound: Vec::new(), patterns, in_macro: false, reads_query: false }
+    }
+
+    /// Whether `query` was named anywhere so far.
+    pub(super) const fn reads_query(&self) -> bool {
+        self.reads_query
     }
 
     /// Checks a node and everything below it.
@@ -141,7 +147,8 @@ impl<'p> Checker<'p> {
         Ok(())
     }
 
-    fn name(&self, name: &str) -> Result<(), String> {
+    fn name(&mut self, name: &str) -> Result<(), String> {
+        self.reads_query |= name == "query";
         let variable = FIELDS.iter().any(|(known, _)| *known == name) || PLAIN.contains(&name);
         let a_type = ["bool", "int", "uint", "double", "string", "list", "map"].contains(&name);
         if variable || a_type || name.starts_with('@') || self.bound.iter().any(|bound| bound == name) {

@@ -66,7 +66,8 @@ fn named(visit: &Visit) -> Result<Option<HoldId>, Refusal> {
     }
 }
 
-fn chains(visit: &Visit, held: &Held) -> Result<Vec<Chain>, Refusal> {
+/// Every chain that must be satisfied, as it stands now.
+pub(super) fn chains(visit: &Visit, held: &Held) -> Result<Vec<Chain>, Refusal> {
     let in_force = visit.in_force.as_ref().ok_or(Refusal::NotReady)?;
     let find = |name| in_force.chains.get(name).cloned().ok_or_else(|| Refusal::UnknownChain(name.to_string()));
     held.chains().iter().map(find).collect()

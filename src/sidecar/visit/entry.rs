@@ -42,6 +42,7 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&Rule
         body_bytes: 0,
         judged_micros: 0,
         hold: None,
+        carried_from: Vec::new(),
         retention: rules.map_or(Retention::Digest, RuleSet::retention),
         content: None,
     }

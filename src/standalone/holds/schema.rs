@@ -43,6 +43,20 @@ const STEPS: &[(&str, &str)] = &[
     CREATE INDEX hold_by_namespace ON hold (phase, namespace);",
         "PRAGMA user_version = 2",
     ),
+    (
+        "CREATE TABLE remembered (
+        requester TEXT NOT NULL,
+        key TEXT NOT NULL,
+        hold TEXT NOT NULL,
+        released_at INTEGER NOT NULL,
+        carry_millis INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (requester, key)
+    ) STRICT;
+    CREATE INDEX remembered_by_end ON remembered (expires_at);
+    CREATE INDEX remembered_by_release ON remembered (released_at);",
+        "PRAGMA user_version = 3",
+    ),
 ];
 
 /// Brings the database up to date.

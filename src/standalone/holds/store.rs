@@ -15,10 +15,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{Missing, StoreFailure, file};
-use crate::approvals::{Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Step, advance, joins, later};
+use super::{Missing, StoreFailure, file, memory};
+use crate::approvals::{
+    Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
+};
 use crate::audit;
-use crate::base::{Clock, HoldId};
+use crate::base::{Clock, Digest, HoldId};
+use crate::rules::Held;
 
 /// Most pending holds of one identity; all anonymous callers are one.
 pub const PENDING_PER_REQUESTER_MAX: i64 = 20;
@@ -111,6 +114,16 @@ impl Store {
         Self { limits, pace: std::sync::Mutex::new(Pace::new(limits.pace)), ..self }
     }
 
+    #[cfg(test)]
+    pub(super) async fn connection(&self) -> tokio::sync::MutexGuard<'_, SqliteConnection> {
+        self.connection.lock().await
+    }
+
+    /// What its clock says.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// One hold, by id.
     pub async fn get(&self, id: HoldId) -> Result<Hold, StoreFailure> {
         let mut connection = self.connection.lock().await;
@@ -173,6 +186,15 @@ impl Store {
 
     /// Applies one event in one transaction. What time has done to the hold is applied and kept first.
     pub(super) async fn apply(&self, id: HoldId, event: Event) -> Result<Step, StoreFailure> {
+        self.change(id, event, None).await
+    }
+
+    /// Applies a claim, and remembers what its release stands for.
+    pub(super) async fn claim(&self, id: HoldId, claim: Event, held: Option<&Held>) -> Result<Step, StoreFailure> {
+        self.change(id, claim, held).await
+    }
+
+    async fn change(&self, id: HoldId, event: Event, claimed: Option<&Held>) -> Result<Step, StoreFailure> {
         let now = self.clock.now();
         let mut connection = self.connection.lock().await;
         let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -188,6 +210,9 @@ impl Store {
         write(&mut change, &before, &step.hold).await?;
         if let (Event::Decided(ballot), None) = (&event, &refused) {
             enter(&mut change, id, ballot, now).await?;
+        }
+        if let (Some(held), None, Some(user)) = (claimed, &refused, &step.hold.ask().requester.user) {
+            memory::keep(&mut change, user, &remember(&step.hold, held), now).await?;
         }
         change.commit().await?;
         match refused {
@@ -225,6 +250,12 @@ impl Store {
         prune(&mut change, now).await?;
         change.commit().await?;
         Ok(Opened::New(hold.id()))
+    }
+
+    /// What is remembered of a caller's releases under these keys.
+    pub(super) async fn recall(&self, requester: &str, keys: &[Digest]) -> Result<Vec<Remembered>, StoreFailure> {
+        let mut connection = self.connection.lock().await;
+        memory::recall(&mut connection, requester, keys).await
     }
 
     /// Applies timers that are due; answers with the holds it changed. One damaged row does not stop the others.

@@ -1,6 +1,7 @@
 //! Against real SQLite files; a second [`Store`] on the same folder stands for the command line in another process.
 
 mod release;
+mod remembering;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -262,22 +263,26 @@ async fn an_approval_is_used_until_its_answer_was_delivered_and_three_times_at_m
     let desk = Desk::new().await;
     let id = desk.ask(Some("rita"), "body").await.unwrap();
     let (join, digest) = (desk.question(Some("rita"), "body").join, Digest::of(b"body"));
-    assert_eq!(desk.gate.use_up(id, join, digest).await, Err(HoldFailure::NotReleased(id)), "nobody approved yet");
+    assert_eq!(
+        desk.gate.use_up(id, join, digest, None).await,
+        Err(HoldFailure::NotReleased(id)),
+        "nobody approved yet"
+    );
     approve(&desk.elsewhere().await, id).await;
-    assert_eq!(desk.gate.use_up(id, join, Digest::of(b"else")).await, Err(HoldFailure::NotReleased(id)));
+    assert_eq!(desk.gate.use_up(id, join, Digest::of(b"else"), None).await, Err(HoldFailure::NotReleased(id)));
     for _ in 0..3 {
-        desk.gate.use_up(id, join, digest).await.unwrap();
+        desk.gate.use_up(id, join, digest, None).await.unwrap();
     }
-    assert_eq!(desk.gate.use_up(id, join, digest).await, Err(HoldFailure::NotReleased(id)));
+    assert_eq!(desk.gate.use_up(id, join, digest, None).await, Err(HoldFailure::NotReleased(id)));
     let claims = desk.elsewhere().await.get(id).await.unwrap().claims().to_vec();
     assert_eq!(claims.len(), 3, "each use is kept");
 
     let other = desk.ask(Some("otto"), "body").await.unwrap();
     approve(&desk.elsewhere().await, other).await;
     let join = desk.question(Some("otto"), "body").join;
-    desk.gate.use_up(other, join, digest).await.unwrap();
+    desk.gate.use_up(other, join, digest, None).await.unwrap();
     desk.gate.delivered(other).await.unwrap();
-    assert_eq!(desk.gate.use_up(other, join, digest).await, Err(HoldFailure::NotReleased(other)));
+    assert_eq!(desk.gate.use_up(other, join, digest, None).await, Err(HoldFailure::NotReleased(other)));
 }
 
 #[tokio::test]
@@ -287,13 +292,13 @@ async fn nothing_is_released_while_the_trail_cannot_be_written() {
     approve(&desk.elsewhere().await, id).await;
     desk.trail.room.store(1, Ordering::SeqCst);
     let (join, digest) = (desk.question(Some("rita"), "body").join, Digest::of(b"body"));
-    assert_eq!(desk.gate.use_up(id, join, digest).await, Err(HoldFailure::Unavailable));
+    assert_eq!(desk.gate.use_up(id, join, digest, None).await, Err(HoldFailure::Unavailable));
     assert_eq!(desk.gate.settled(id).await, Err(HoldFailure::Unavailable));
     assert_eq!(desk.gate.look().await, Err(HoldFailure::Unavailable));
     desk.trail.room.store(100, Ordering::SeqCst);
     desk.gate.look().await.unwrap();
     assert_eq!(desk.trail.decisions(), ["approve alice", "approve bob"]);
-    desk.gate.use_up(id, join, digest).await.unwrap();
+    desk.gate.use_up(id, join, digest, None).await.unwrap();
     assert_eq!(desk.trail.decisions().len(), 2, "each decision is recorded once");
 }
 

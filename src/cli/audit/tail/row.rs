@@ -127,6 +127,10 @@ fn why(judged: &QueryJudged) -> String {
             said.push(format!("{} {}", judged.method, judged.path));
         }
     }
+    if !judged.carried_from.is_empty() {
+        let from: Vec<String> = judged.carried_from.iter().map(ToString::to_string).collect();
+        said.insert(0, format!("carried from {}", from.join(" and ")));
+    }
     said.join(", ")
 }
 
@@ -234,6 +238,9 @@ mod tests {
         assert!(lines[0].ends_with("|denied|-|p: r (email)"), "{}", lines[0]);
         assert!(lines[1].ends_with("|denied|-|not_covered, Image at messages[0]"), "{}", lines[1]);
         assert!(lines[2].ends_with("|rejected|-|POST /v1/x"), "{}", lines[2]);
+        let hold = crate::base::HoldId::of(jiff::Timestamp::UNIX_EPOCH, [0; 10]);
+        let carried = shown(&[judged("carried", &format!(r#"{finding},"carriedFrom":["{hold}"]"#))]);
+        assert!(carried[0].ends_with(&format!("|carried|-|carried from {hold}, p: r (email)")), "{}", carried[0]);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::rules::{
 };
 use crate::wire::{Format, Server, decode};
 
-const BODY: &[u8] = br#"{"model":"m","messages":[{"role":"user","content":"Tell me about nightingale, please"}]}"#;
+pub(super) const BODY: &[u8] =
+    br#"{"model":"m","messages":[{"role":"user","content":"Tell me about nightingale, please"}]}"#;
 
 fn policy(chain: &str) -> Policy {
     let action = Action::Hold { chain: PolicyRef { namespace: None, name: chain.to_owned() } };
@@ -29,7 +30,7 @@ fn policy(chain: &str) -> Policy {
         mode: Mode::Enforce,
         fallbacks: Fallbacks { on_error: Failure::Deny, on_audit_unavailable: Failure::Deny },
         retention: None,
-        carry: Duration::ZERO,
+        carry: Duration::from_hours(8),
         routes: vec![],
         coverage: vec![],
         rules: vec![rule],
@@ -38,8 +39,24 @@ fn policy(chain: &str) -> Policy {
 
 /// What the engine holds, and its excerpt.
 fn held(chains: &[&str], body: &'static [u8]) -> (Held, Content) {
+    judged(None, chains, Bytes::from_static(body))
+}
+
+/// A chat of one person.
+pub(super) fn conversation(texts: &[&str]) -> String {
+    let messages: Vec<_> = texts.iter().map(|text| serde_json::json!({"role": "user", "content": text})).collect();
+    serde_json::json!({"model": "m", "messages": messages}).to_string()
+}
+
+/// What the engine holds of this caller.
+pub(super) fn held_for(user: Option<&str>, body: &str) -> Box<Held> {
+    Box::new(judged(user, &["legal"], Bytes::from(body.to_owned())).0)
+}
+
+fn judged(user: Option<&str>, chains: &[&str], body: Bytes) -> (Held, Content) {
     let set = RuleSet::build(chains.iter().map(|chain| policy(chain)).collect()).unwrap();
-    let (caller, workload, rates) = (Caller::default(), Workload::default(), Rates::default());
+    let caller = Caller { user: user.map(str::to_owned), ..Caller::default() };
+    let (workload, rates) = (Workload::default(), Rates::default());
     let context = Context {
         format: Format::OpenaiChat,
         server: Server::Openai,
@@ -51,7 +68,7 @@ fn held(chains: &[&str], body: &'static [u8]) -> (Held, Content) {
         now: start(),
         rates: &rates,
     };
-    let query = decode(Format::OpenaiChat, Bytes::from_static(body)).unwrap();
+    let query = decode(Format::OpenaiChat, body).unwrap();
     let judgement = judge(&set, query, &context);
     match judgement.ruling {
         Ruling::Hold(held) => {
