@@ -26,6 +26,7 @@ mod ask;
 mod chain;
 mod decoding;
 mod excerpt;
+mod full;
 mod hold;
 mod join;
 mod memory;
@@ -40,6 +41,7 @@ pub use advance::{CLAIM_WINDOW, CLAIMS_MAX, Effect, Event, Refused, Step, advanc
 pub use ask::{Ahead, Ask, Reason, Requester, reasons};
 pub use chain::{Approver, Chain, ClientGone, Quorum, Stage, VALID_FOR_MAX_DEFAULT};
 pub use excerpt::{Excerpt, excerpt};
+pub use full::full;
 pub use hold::{ATTENDED_FOR, Claim, EXCERPT_BYTES_MAX, Ending, Hold, Obstacle, Phase, Track, Vote, later};
 pub use join::{ANSWER_WINDOW, join_key, joins};
 pub use memory::{Carried, Remembered, carry, carrying, remember};

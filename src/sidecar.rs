@@ -43,6 +43,7 @@ mod upstream;
 mod visit;
 
 pub use accept::{Gate, GateFailure, Listeners, Ports};
+pub use hold::{HELD_TEXT_BYTES_MAX, HeldQueries, HeldText};
 pub use identity::{
     Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwksUrl, JwtSettings, Network, NetworkParse,
     TrustedProxy,

@@ -7,6 +7,8 @@
 mod accept;
 #[path = "live/bypass.rs"]
 mod bypass;
+#[path = "live/desk.rs"]
+mod desk;
 #[path = "live/engines.rs"]
 mod engines;
 #[path = "support/loose.rs"]

@@ -57,6 +57,9 @@ pub struct ApprovalRequestSpec {
     /// The matched text with surroundings, masked as the policies say; gone when the hold has ended.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub excerpt: String,
+    /// All text of the query, with `approvals show --full` only; stored nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<String>,
     /// What the excerpt does not show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<RequestUnseen>,

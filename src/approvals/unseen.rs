@@ -78,7 +78,7 @@ fn holds(finding: &Finding) -> bool {
 }
 
 /// Whether text cannot show what is there. All other gaps are text that is not judged, and the full form shows it.
-const fn is_opaque(kind: GapKind) -> bool {
+pub(super) const fn is_opaque(kind: GapKind) -> bool {
     match kind {
         GapKind::TokenIds
         | GapKind::Embeddings

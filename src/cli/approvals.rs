@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{Console, Exit};
 use crate::base::SystemClock;
 
-pub(super) use show::shown;
+pub(super) use show::{full_text, shown};
 
 /// Look at the queries that wait for people.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::approvals::shown;
+use super::approvals::{full_text, shown};
 use super::decide::{self, at_desk, cast, person, reason, refused, signed};
 use super::desk::{Desk, explained};
 use super::{Console, Exit};
@@ -17,6 +17,9 @@ use crate::base::{Clock, HoldId, SystemClock};
 pub(super) struct Arguments {
     #[command(flatten)]
     decision: decide::DecisionArguments,
+    /// Show all text of the query, which the running gate has, and not the excerpt alone.
+    #[arg(long, conflicts_with = "view")]
+    full: bool,
     /// Do not ask for confirmation on a terminal.
     #[arg(short, long)]
     yes: bool,
@@ -52,13 +55,15 @@ fn one(
     }
     if arguments.decision.view.is_none() {
         let hold = desk.timed(desk.wait(desk.store.get(id)).map_err(explained)?);
-        ballot.view = Some(View::of(&hold).digest());
+        let full = if arguments.full { Some(full_text(desk, &hold)?) } else { None };
+        let view = View::of(&hold);
+        ballot.view = Some(if full.is_some() { view.digest_in_full() } else { view.digest() });
         // Whoever may not decide is told so before anything else is asked of them.
         let trial = Ballot { reason: "to be given".to_owned(), ..ballot.clone() };
         if let Err(why) = advance(&hold, Event::Decided(trial), desk.now()) {
             return refused(why.into(), console);
         }
-        console.note(shown(&hold))?;
+        console.note(shown(&hold, full.as_deref()))?;
     }
     if ballot.reason.is_empty() {
         ballot.reason = reason(&arguments.decision, console)?;
@@ -82,7 +87,7 @@ fn confirmed(id: HoldId, console: &mut Console) -> std::io::Result<bool> {
 #[cfg(test)]
 impl Arguments {
     pub(super) fn of(decision: decide::DecisionArguments) -> Self {
-        Self { decision, yes: false }
+        Self { decision, full: false, yes: false }
     }
 }
 

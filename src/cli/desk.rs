@@ -1,5 +1,6 @@
 //! What the verbs about held queries share: opening the gate's store, and saying what is wrong with words that help.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -8,12 +9,15 @@ use jiff::Timestamp;
 use super::data_dir::DataDir;
 use crate::approvals::{Event, Hold, Lines, Refused, advance, visible};
 use crate::base::Clock;
+use crate::sidecar::HeldText;
+use crate::standalone::hatch::{self, HatchFailure};
 use crate::standalone::{Missing, Store, StoreFailure};
 
 /// The store, and a runtime to ask it in.
 pub(super) struct Desk {
     runtime: tokio::runtime::Runtime,
     pub(super) store: Store,
+    folder: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
@@ -23,7 +27,7 @@ impl Desk {
         let folder = data.path()?;
         let opened = Store::open(&folder, Missing::Refuse, Arc::clone(&clock));
         let store = runtime.block_on(opened).map_err(explained)?;
-        Ok(Self { runtime, store, clock })
+        Ok(Self { runtime, store, folder, clock })
     }
 
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, StoreFailure>>) -> Result<T, StoreFailure> {
@@ -35,6 +39,11 @@ impl Desk {
         self.runtime.block_on(work)
     }
 
+    /// All text of a held query, from the gate that holds it.
+    pub(super) fn text(&self, hold: &Hold) -> anyhow::Result<HeldText> {
+        self.within(hatch::text(&self.folder, hold)).map_err(|failure| unseen(&failure))
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -43,6 +52,22 @@ impl Desk {
     pub(super) fn timed(&self, hold: Hold) -> Hold {
         advance(&hold, Event::Tick, self.now()).map(|step| step.hold).unwrap_or(hold)
     }
+}
+
+/// Why the full form is not there, with what to do about it.
+fn unseen(failure: &HatchFailure) -> anyhow::Error {
+    let hint = match failure {
+        HatchFailure::NoGate(_) => {
+            "run this on the machine of the gate, as the user who runs it, with the gate's --data"
+        }
+        HatchFailure::Gone(_) => {
+            "wait for the client to come back, or decide by the excerpt: `countersign approvals show ID`"
+        }
+        HatchFailure::OtherBytes(_) => "look again: `countersign approvals show ID --full`",
+        HatchFailure::Refused(_) => return anyhow!("{}", visible(&failure.to_string(), Lines::Keep)),
+        HatchFailure::Broken(_) => "try again; the gate's log may say more",
+    };
+    anyhow!("{failure}\n{hint}")
 }
 
 /// The failure with what to do about it; names in it may come from callers, so they are made visible.

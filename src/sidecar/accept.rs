@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::body::InFlight;
 use super::health;
-use super::hold::Room;
+use super::hold::{HeldQueries, Room, Texts};
 use super::identity::{self, JwksUrl};
 use super::ports::{Alerts, Holds, Recorder};
 use super::rulebook::{InForce, Rulebook};
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) upstream: Upstream,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) room: Arc<Room>,
+    /// What people may be shown of held queries.
+    pub(super) texts: Texts,
     pub(super) rates: Rates,
     pub(super) drain: Drain,
     /// Known to the framing guard and the service only.
@@ -123,6 +125,7 @@ impl Gate {
             upstream: Upstream::new(&settings.upstream)?,
             in_flight: Arc::new(InFlight::new(ports.metrics.clone())),
             room: Arc::new(Room::new(&settings.hold)),
+            texts: Texts::default(),
             rates: Rates::default(),
             drain: Drain::new(),
             nonce: hex::encode(random).into(),
@@ -131,6 +134,12 @@ impl Gate {
             ports,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A way to ask about the queries that it holds.
+    #[must_use]
+    pub fn held_queries(&self) -> HeldQueries {
+        HeldQueries::of(&self.shared)
     }
 
     /// Listens on the addresses of the settings.

@@ -9,10 +9,12 @@
 //! Knows nothing of how people are asked.
 
 mod open;
+mod queries;
 mod recall;
 mod room;
 mod shape;
 mod stream;
+mod texts;
 mod wait;
 
 use std::time::Duration;
@@ -38,9 +40,12 @@ use crate::telemetry::Metrics;
 use open::{Opened, open};
 use room::Place;
 
+pub use queries::{HeldQueries, HeldText};
 pub(super) use room::Room;
 pub(super) use shape::Framing;
 pub(super) use stream::HeldStream;
+pub use texts::HELD_TEXT_BYTES_MAX;
+pub(super) use texts::Texts;
 
 /// A query that waits.
 pub(super) struct Waiting {
@@ -119,6 +124,7 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
         return visit.refuse(&refusal);
     }
     visit.waiting_for = Some(id);
+    visit.shared.texts.keep(id, &visit, &held);
     let waiting = Waiting { visit, held, hold, id, join, since, slot };
     let patience = waiting.patience(manner);
     match (waiting.settled_within(patience).await, manner) {
@@ -173,6 +179,7 @@ impl Waiting {
         let Self { mut visit, held, id, join, mut slot, .. } = self;
         slot.ended = phase;
         drop(slot);
+        visit.shared.texts.forget(id);
         let refusal = match phase {
             Phase::Approved => match release(&mut visit, held, id, join).await {
                 Ok(release) => return visit.forward(Outcome::Released, Permit::from(release), Some(id)).await,

@@ -149,6 +149,16 @@ impl SqliteHolds {
         Ok(())
     }
 
+    /// How far a hold has come; `None` when that cannot be found out now.
+    pub async fn phase(&self, id: HoldId) -> Option<Phase> {
+        match self.store.get(id).await {
+            Ok(hold) => Some(hold.phase()),
+            // Forgotten, and so long over.
+            Err(StoreFailure::Unknown(_)) => Some(Phase::Cancelled),
+            Err(_) => None,
+        }
+    }
+
     fn swap_seen(&self, version: i64) -> i64 {
         std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), version)
     }

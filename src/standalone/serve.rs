@@ -9,17 +9,20 @@
 //! * A bad edit of a policy never changes what is in force.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::hatch::Hatch;
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
 use super::{HoldLimits, SqliteHolds, StoreFailure, alerts};
 use crate::audit::{self, Durability, Event, Log};
 use crate::base::{Clock, SystemClock};
 use crate::rules::Posture;
-use crate::sidecar::{Gate, GateFailure, GateSettings, InForce, Ports, RecordFailure, Recorder, Rulebook};
+use crate::sidecar::{Gate, GateFailure, GateSettings, Holds, InForce, Ports, RecordFailure, Recorder, Rulebook};
 use crate::telemetry::Metrics;
 
 /// How long alerts may take to be sent at a shutdown.
@@ -104,7 +107,7 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let (webhooks, sending) = alerts::start(told.alerts, Arc::clone(&clock), metrics.clone())?;
     let ports = Ports {
         rulebook: Arc::clone(&rulebook),
-        holds,
+        holds: Arc::clone(&holds) as Arc<dyn Holds>,
         recorder: Arc::clone(&trail) as Arc<dyn Recorder>,
         alerts: Arc::new(webhooks),
         clock,
@@ -118,12 +121,28 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let watching = tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
         changed(&change, &rulebook, &trail, &metrics);
     }));
+    let showing = show(&told.data, &gate, &holds);
     gate.serve(listeners, shutdown).await;
+    if let Some(showing) = showing {
+        showing.abort();
+    }
     watching.abort();
     looking.abort();
     drop(gate);
     sending.finish(ALERTS_WITHIN).await;
     Ok(())
+}
+
+/// Opens the hatch. Without one the gate judges and holds as ever, so a failure is said and no more.
+fn show(folder: &Path, gate: &Gate, holds: &Arc<SqliteHolds>) -> Option<JoinHandle<()>> {
+    match Hatch::open(folder) {
+        Ok(hatch) => Some(tokio::spawn(hatch.serve(gate.held_queries(), Arc::clone(holds)))),
+        Err(failure) => {
+            let cause = std::error::Error::source(&failure).map(ToString::to_string);
+            tracing::warn!(cause, "{failure}");
+            None
+        }
+    }
 }
 
 fn record(told: &Standalone, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Trail, ServeFailure> {

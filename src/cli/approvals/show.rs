@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::api::request::{ApprovalRequest, RequestPhase};
-use crate::approvals::{Hold, UNTRUSTED, Unseen, View};
+use anyhow::Context as _;
+
+use crate::approvals::{Hold, UNTRUSTED, Unseen, View, full};
 use crate::base::Clock;
 use crate::cli::console::Tone;
 use crate::cli::data_dir::DataDir;
 use crate::cli::desk::{Desk, explained};
 use crate::cli::{Console, Exit, Output};
 use crate::standalone::approval_request;
+use crate::wire;
 
 /// Show one held query: who asked, why it is held, what matched, who has decided.
 #[derive(Debug, clap::Args)]
@@ -20,6 +23,9 @@ pub(super) struct Show {
     /// The hold's id, or enough of its start.
     #[arg(value_name = "ID")]
     pub(super) id: String,
+    /// All text of the query as it would be forwarded, which the running gate shows while it has it.
+    #[arg(long)]
+    pub(super) full: bool,
     /// How to write it.
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: Output,
@@ -29,23 +35,45 @@ pub(super) fn show(arguments: &Show, clock: Arc<dyn Clock>, console: &mut Consol
     let desk = Desk::open(&arguments.data, clock)?;
     let id = desk.wait(desk.store.find(&arguments.id)).map_err(explained)?;
     let hold = desk.timed(desk.wait(desk.store.get(id)).map_err(explained)?);
-    let request = approval_request(&hold);
+    let mut request = approval_request(&hold);
+    let pending = request.status.phase == RequestPhase::Pending;
+    let full = if arguments.full && pending { Some(full_text(&desk, &hold)?) } else { None };
     match arguments.output {
-        Output::Json => console.json(&request)?,
+        Output::Json => {
+            if let Some(full) = full {
+                request.spec.view = Some(View::of(&hold).digest_in_full().to_string());
+                request.spec.full = Some(full);
+            }
+            console.json(&request)?;
+        }
         Output::Table => {
-            console.text(shown(&hold))?;
-            if request.status.phase == RequestPhase::Pending {
-                console.note(format!("\n{}", advice(&hold)))?;
+            console.text(shown(&hold, full.as_deref()))?;
+            if pending {
+                console.note(format!("\n{}", advice(&hold, full.is_some())))?;
             }
         }
+    }
+    if arguments.full && !pending {
+        console.note("the hold has ended, and its text is gone")?;
     }
     Ok(Exit::Done)
 }
 
+/// All text of the query, made safe to look at, from the very bytes that an approval releases.
+pub(in crate::cli) fn full_text(desk: &Desk, hold: &Hold) -> anyhow::Result<String> {
+    let text = desk.text(hold)?;
+    let query = wire::decode(text.format, text.body).context("the gate's text cannot be read by this program")?;
+    Ok(full(&query))
+}
+
 /// What the person can do next.
-fn advice(hold: &Hold) -> String {
+fn advice(hold: &Hold, in_full: bool) -> String {
     let id = hold.id();
-    let decide = format!("Decide with: countersign approve|deny {id} --reason TEXT");
+    let how = if in_full { " --full" } else { "" };
+    let mut decide = format!("Decide with: countersign approve {id}{how} --reason TEXT, or deny {id} --reason TEXT");
+    if !in_full && hold.ask().unseen.iter().any(|unseen| matches!(unseen, Unseen::Text { .. })) {
+        decide = format!("See all of it first: countersign approvals show {id} --full\n{decide}");
+    }
     if hold.ask().unseen.iter().any(|unseen| matches!(unseen, Unseen::Opaque { .. })) {
         return format!(
             "{decide}\nIt is held for what cannot be shown: only a chain with `allowUnseen` lets that be approved."
@@ -55,7 +83,7 @@ fn advice(hold: &Hold) -> String {
 }
 
 /// The hold as text: what a decision depends on, how it stands, and the caller's text last.
-pub(in crate::cli) fn shown(hold: &Hold) -> String {
+pub(in crate::cli) fn shown(hold: &Hold, full: Option<&str>) -> String {
     let (view, request) = (View::of(hold), approval_request(hold));
     let mut out = String::new();
     field(&mut out, "Phase", &format!("{:?}, {}", request.status.phase, request.status.message));
@@ -67,9 +95,18 @@ pub(in crate::cli) fn shown(hold: &Hold) -> String {
     }
     standing(&mut out, &request);
     if request.status.phase == RequestPhase::Pending {
-        field(&mut out, "View", &view.digest().to_string());
+        let digest = if full.is_some() { view.digest_in_full() } else { view.digest() };
+        field(&mut out, "View", &digest.to_string());
         let _ = writeln!(out, "\n{}", Tone::Caution.paint(UNTRUSTED));
         out.push_str(&indented(view.excerpt()));
+        if let Some(full) = full {
+            let _ = writeln!(
+                out,
+                "\n{}",
+                Tone::Caution.paint("All of the query, as it would be forwarded, untrusted as well:")
+            );
+            out.push_str(&indented(full));
+        }
     }
     out
 }

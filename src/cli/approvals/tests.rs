@@ -83,7 +83,7 @@ impl Office {
     }
 
     fn show(&self, id: &str, output: Output) -> Said {
-        let arguments = Show { data: DataDir::at(self.folder.path()), id: id.to_owned(), output };
+        let arguments = Show { data: DataDir::at(self.folder.path()), id: id.to_owned(), full: false, output };
         said(|console| show(&arguments, self.clock(), console))
     }
 

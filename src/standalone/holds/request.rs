@@ -51,6 +51,7 @@ fn spec(hold: &Hold) -> ApprovalRequestSpec {
             .collect(),
         chains: ask.chains.iter().map(chain).collect(),
         excerpt: visible(ask.excerpt.reveal(), Lines::Keep),
+        full: None,
         unseen: ask.unseen.iter().map(unseen).collect(),
         deadline: hold.deadline().map(|at| at.to_string()),
         view: (hold.phase() == Phase::Pending).then(|| View::of(hold).digest().to_string()),
