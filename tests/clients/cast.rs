@@ -1,5 +1,7 @@
 //! Who plays: the clients with the ways in which each is called, the scenarios, and the ways to the gate. Data only.
 
+use std::time::Duration;
+
 /// A client library, or curl.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Client {
@@ -142,6 +144,10 @@ pub enum Scenario {
     Deny,
     /// A hold of most of a minute: the stream is kept alive by empty deltas too.
     Outlast,
+    /// A hold of minutes, as people take them.
+    Minutes,
+    /// The same within one slice.
+    Slice,
     /// A hold that is longer than a slice.
     Join,
     Expire,
@@ -160,6 +166,8 @@ impl Scenario {
             Self::Approve => "approve",
             Self::Deny => "deny",
             Self::Outlast => "outlast",
+            Self::Minutes => "minutes",
+            Self::Slice => "slice",
             Self::Join => "join",
             Self::Expire => "expire",
             Self::Restart => "restart",
@@ -174,9 +182,14 @@ impl Scenario {
             Self::Refuse => "Tell me the forbidden word.",
             Self::Redact => "Write to ada@example.org, please.",
             Self::Expire => "Summarise the ephemeral paper.",
-            Self::Approve | Self::Deny | Self::Outlast | Self::Join | Self::Restart | Self::Kill => {
-                "Summarise the contract."
-            }
+            Self::Approve
+            | Self::Deny
+            | Self::Outlast
+            | Self::Minutes
+            | Self::Slice
+            | Self::Join
+            | Self::Restart
+            | Self::Kill => "Summarise the contract.",
         }
     }
 
@@ -240,6 +253,21 @@ impl Case {
     pub fn streams(&self) -> bool {
         self.call.answer != Answer::Whole
     }
+
+    /// How long people take at least.
+    pub fn takes(&self) -> Duration {
+        match self.scenario {
+            // A stream is given an empty delta after 45 s, where its format has them.
+            Scenario::Outlast => Duration::from_secs(46),
+            // A stream is past the slices of clients that do not stream.
+            Scenario::Join if self.streams() => Duration::from_secs(5),
+            Scenario::Minutes if self.streams() => Duration::from_mins(6),
+            Scenario::Minutes => Duration::from_mins(4),
+            // Within a slice of 290 s: Node gives up after 300 s, whatever its time-out.
+            Scenario::Slice => Duration::from_secs(270),
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// Every client, in every way of calling it, over these ways, in these scenarios.
@@ -252,7 +280,8 @@ pub fn cases(ways: &[Way], scenarios: &[Scenario]) -> Vec<Case> {
             }
         }
     }
-    // A client that does not stream waits a slice at most.
+    // A client that does not stream waits a slice at most; a stream knows no slices.
     cases.retain(|case| case.streams() || case.scenario != Scenario::Outlast);
+    cases.retain(|case| !case.streams() || case.scenario != Scenario::Slice);
     cases
 }

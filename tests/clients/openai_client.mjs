@@ -27,6 +27,10 @@ const modes = {
     run.extra.finish = answer.choices[0].finish_reason;
     return answer.choices[0].message.content;
   },
+  // A time-out of this one call.
+  async "chat-deadline"(given) {
+    return (await client(given).chat.completions.create(asked(given), { timeout: 20_000 })).choices[0].message.content;
+  },
   async "chat-stream"(given, run) {
     for await (const part of await client(given).chat.completions.create({ ...asked(given), stream: true }))
       for (const choice of part.choices) run.piece(choice.delta.content);

@@ -12,26 +12,22 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::cast::{Answer, Case, Scenario, Way};
-use super::play::{Board, LOOK_EVERY, Pace, Seen};
+use super::play::{Board, LOOK_EVERY, Seen};
 use super::stage::{Gate, Manner};
-
-/// How long a stream is held that must outlive the slices of clients that do not stream.
-const PAST_A_SLICE: Duration = Duration::from_secs(5);
 
 /// Those who decide at one gate.
 pub struct People<'a> {
     gate: &'a Gate,
     cases: HashMap<String, &'a Case>,
     board: Board,
-    pace: Pace,
     clock: &'a SystemClock,
 }
 
 impl<'a> People<'a> {
-    pub fn at(gate: &'a Gate, cases: &'a [Case], board: &Board, pace: Pace, clock: &'a SystemClock) -> Self {
+    pub fn at(gate: &'a Gate, cases: &'a [Case], board: &Board, clock: &'a SystemClock) -> Self {
         let held = cases.iter().filter(|case| case.way != Way::Bare);
         let own = held.filter(|case| Manner::of(case.scenario) == gate.manner);
-        Self { gate, cases: own.map(|case| (case.id(), case)).collect(), board: Arc::clone(board), pace, clock }
+        Self { gate, cases: own.map(|case| (case.id(), case)).collect(), board: Arc::clone(board), clock }
     }
 
     /// Decides until every case has ended; ends the gate in between, if that is its manner.
@@ -79,15 +75,16 @@ impl<'a> People<'a> {
     fn decision(&self, case: &Case, hold: &Value, seen: &Seen, record: &[QueryJudged]) -> Option<&'static str> {
         let opened: Timestamp = hold["metadata"]["creationTimestamp"].as_str()?.parse().ok()?;
         let age = Duration::try_from(self.clock.now().duration_since(opened)).unwrap_or_default();
-        let outlast = self.pace.outlast;
+        let takes = case.takes();
         let (decision, now) = match case.scenario {
             Scenario::Approve => ("approve", seen.has_its_head(case)),
             Scenario::Deny => ("deny", seen.has_its_head(case)),
-            Scenario::Outlast => {
-                let alive = seen.kept_alive || case.call.answer == Answer::StreamedQuietly;
-                ("approve", age >= outlast && (alive || age >= 2 * outlast))
+            Scenario::Outlast | Scenario::Minutes | Scenario::Slice => {
+                // A client that gives no sign of life is looked at twice as long.
+                let alive = seen.kept_alive || case.call.answer != Answer::Streamed;
+                ("approve", age >= takes && (alive || age >= 2 * takes))
             }
-            Scenario::Join if case.streams() => ("approve", age >= PAST_A_SLICE),
+            Scenario::Join if case.streams() => ("approve", age >= takes),
             Scenario::Join | Scenario::Restart | Scenario::Kill => ("approve", joined(hold, record)),
             Scenario::Pass | Scenario::Refuse | Scenario::Redact | Scenario::Expire => return None,
         };

@@ -13,7 +13,7 @@ use countersign::audit::{Outcome, QueryJudged};
 use countersign::base::{Clock as _, HoldId, SystemClock};
 use serde_json::{Value, json};
 
-use super::cast::{CLIENTS, Case, Client, Scenario};
+use super::cast::{CLIENTS, Case, Client, Scenario, Way};
 use super::people::People;
 use super::stage::{Gate, Stage, key};
 use super::upstream::Received;
@@ -46,6 +46,8 @@ pub struct Played {
     pub done: Value,
     pub judged: Vec<QueryJudged>,
     pub received: Vec<Received>,
+    /// What it got of the same call without a gate.
+    pub bare: Option<Received>,
 }
 
 impl Played {
@@ -62,24 +64,15 @@ impl Played {
     }
 }
 
-/// How people behave in a scenario that lasts.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// How long a hold of [`Scenario::Outlast`] lasts at least; twice as long when its client gives no sign of life.
-    pub outlast: Duration,
-    /// When a play that has not ended is broken off.
-    pub patience: Duration,
-}
-
-/// Runs all cases to their end.
-pub fn play(stage: &Stage, cases: &[Case], pace: Pace) -> Vec<Played> {
+/// Runs all cases to their end, or until `patience` has run out.
+pub fn play(stage: &Stage, cases: &[Case], patience: Duration) -> Vec<Played> {
     let board: Board = Arc::default();
     let mut programs: Vec<Child> = CLIENTS.iter().filter_map(|client| start(client, stage, cases, &board)).collect();
     let clock = SystemClock::default();
-    let end = clock.monotonic() + pace.patience;
+    let end = clock.monotonic() + patience;
     thread::scope(|scope| {
         for gate in &stage.gates {
-            let people = People::at(gate, cases, &board, pace, &clock);
+            let people = People::at(gate, cases, &board, &clock);
             scope.spawn(move || people.decide_until(end));
         }
     });
@@ -107,6 +100,7 @@ pub fn play(stage: &Stage, cases: &[Case], pace: Pace) -> Vec<Played> {
             done: seen.done.unwrap_or_default(),
             judged: judged.get(&Some(id)).cloned().unwrap_or_default(),
             received: stage.received(case),
+            bare: stage.received(&Case { way: Way::Bare, scenario: Scenario::Pass, ..*case }).pop(),
         }
     });
     played.collect()
@@ -130,7 +124,7 @@ fn start(client: &'static Client, stage: &Stage, cases: &[Case], board: &Board) 
 /// How often a program asks again after a failure that is not final.
 fn asks_again(scenario: Scenario) -> u32 {
     match scenario {
-        Scenario::Join | Scenario::Expire | Scenario::Restart | Scenario::Kill => 9,
+        Scenario::Join | Scenario::Expire | Scenario::Restart | Scenario::Kill | Scenario::Minutes => 9,
         _ => 0,
     }
 }

@@ -52,6 +52,8 @@ pub enum Manner {
     Default,
     /// Slices of seconds.
     Brief,
+    /// Slices as long as clients can stand, for where no proxy is on the way.
+    Patient,
     /// Shut down during the holds.
     Restarted,
     /// Killed during the holds.
@@ -59,11 +61,10 @@ pub enum Manner {
 }
 
 impl Manner {
-    pub const ALL: [Self; 4] = [Self::Default, Self::Brief, Self::Restarted, Self::Killed];
-
     const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Default => &[],
+            Self::Patient => &["--hold-slice", "290s"],
             Self::Brief => &["--hold-slice", "4s", "--hold-retry-after", "1s"],
             // Who is told to come again comes when the gate is back.
             Self::Restarted | Self::Killed => &["--hold-retry-after", "4s"],
@@ -77,7 +78,9 @@ impl Manner {
             | Scenario::Redact
             | Scenario::Approve
             | Scenario::Deny
-            | Scenario::Outlast => Self::Default,
+            | Scenario::Outlast
+            | Scenario::Minutes => Self::Default,
+            Scenario::Slice => Self::Patient,
             Scenario::Join | Scenario::Expire => Self::Brief,
             Scenario::Restart => Self::Restarted,
             Scenario::Kill => Self::Killed,
