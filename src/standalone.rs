@@ -1,12 +1,14 @@
 //! The gate without a cluster: a folder of policies instead of Kubernetes, SQLite instead of objects.
 
 pub mod alerts;
+mod callbacks;
 mod holds;
 mod policies;
 mod probe;
 mod serve;
 mod watch;
 
+pub use callbacks::CallbackSettings;
 pub use holds::{
     FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, LOOK_EVERY, Listed, Missing, PENDING_MAX,
     PENDING_PER_REQUESTER_MAX, SqliteHolds, Store, StoreFailure, approval_request,

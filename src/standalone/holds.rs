@@ -18,6 +18,7 @@
 //!
 //! Knows nothing of HTTP or the command line.
 
+mod callbacks;
 mod failure;
 mod file;
 mod request;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+pub(super) use callbacks::{Attempt, Due, Next};
 pub use failure::StoreFailure;
 pub use file::Missing;
 pub use request::approval_request;

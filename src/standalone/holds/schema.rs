@@ -43,6 +43,18 @@ const STEPS: &[(&str, &str)] = &[
     CREATE INDEX hold_by_namespace ON hold (phase, namespace);",
         "PRAGMA user_version = 2",
     ),
+    (
+        "CREATE TABLE callback (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            hold TEXT NOT NULL,
+            url TEXT NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_at INTEGER NOT NULL,
+            UNIQUE (hold, url)
+        ) STRICT;
+        CREATE INDEX callback_by_time ON callback (next_at);",
+        "PRAGMA user_version = 3",
+    ),
 ];
 
 /// Brings the database up to date.
