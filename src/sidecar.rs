@@ -21,6 +21,7 @@
 
 mod accept;
 mod body;
+mod callback;
 mod encoding;
 mod framing;
 mod gate;
@@ -43,6 +44,7 @@ mod upstream;
 mod visit;
 
 pub use accept::{Gate, GateFailure, Listeners, Ports};
+pub use callback::{CallbackParse, CallbackRules};
 pub use hold::{HELD_TEXT_BYTES_MAX, HeldQueries, HeldText};
 pub use identity::{
     Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwksUrl, JwtSettings, Network, NetworkParse,

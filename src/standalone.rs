@@ -1,6 +1,7 @@
 //! The gate without a cluster: a folder of policies instead of Kubernetes, SQLite instead of objects.
 
 pub mod alerts;
+mod callbacks;
 pub mod hatch;
 mod holds;
 mod policies;
@@ -8,6 +9,7 @@ mod probe;
 mod serve;
 mod watch;
 
+pub use callbacks::CallbackSettings;
 pub use holds::{
     FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, LOOK_EVERY, Listed, Missing, PENDING_MAX,
     PENDING_PER_REQUESTER_MAX, REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX, SqliteHolds, Store, StoreFailure,

@@ -15,8 +15,8 @@ use http::Uri;
 use super::{Console, Exit};
 use crate::audit::Durability;
 use crate::rules::{Posture, Workload};
-use crate::sidecar::GateSettings;
-use crate::standalone::{self, Standalone, alerts};
+use crate::sidecar::{CallbackRules, GateSettings};
+use crate::standalone::{self, CallbackSettings, Standalone, alerts};
 use crate::telemetry::logs::{self, LogFormat};
 use crate::wire::Server;
 
@@ -58,6 +58,13 @@ pub(super) struct Arguments {
     /// A file that says where alerts are sent; without it they are logged only.
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
+    /// Where clients may have themselves called back when people have decided (`Countersign-Callback`): these addresses and
+    /// everything below them. Nowhere when left out.
+    #[arg(long, value_name = "URL", value_delimiter = ',', requires = "callback_secret")]
+    callback_allow: Vec<String>,
+    /// The secret that those messages are signed with; at least 16 bytes.
+    #[arg(long, value_name = "FILE", requires = "callback_allow")]
+    callback_secret: Option<PathBuf>,
     /// Whether an audit entry must be on disk, or in the operating system's hands, before a query goes on.
     #[arg(long, value_enum, default_value = "buffered")]
     audit: AuditDurability,
@@ -170,13 +177,15 @@ async fn standalone(arguments: &Arguments) -> anyhow::Result<Standalone> {
             .with_context(|| format!("alerts cannot be sent as `{}` says", path.display()))?,
         None => alerts::Settings::default(),
     };
+    settings.callbacks = CallbackRules::parse(&arguments.callback_allow).context("--callback-allow")?;
+    let callbacks = arguments.callback_secret.as_deref().map(CallbackSettings::load).transpose()?;
     let durability = match arguments.audit {
         AuditDurability::Buffered => Durability::Buffered,
         AuditDurability::Synced => Durability::Synced,
     };
     let data = arguments.data.path()?;
     let holds = arguments.limits.holds();
-    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, holds, durability })
+    Ok(Standalone { settings, policies: arguments.policies.clone(), data, alerts, callbacks, holds, durability })
 }
 
 /// The server that an upstream says it is; the narrowest table of routes when it says nothing known.

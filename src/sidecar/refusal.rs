@@ -81,6 +81,8 @@ pub(super) enum Refusal {
     ApprovalExpired(HoldId),
     /// There is no such approval for this caller.
     ApprovalUnknown,
+    /// The client wants to be called back where the gate calls nobody.
+    CallbackNotAllowed,
     /// It was withdrawn, or nobody waited for it.
     ApprovalCancelled(HoldId),
     /// The release was for other bytes, or is used up.
@@ -147,6 +149,7 @@ impl Refusal {
             Self::ApprovalExpired(_) => "approval_expired",
             Self::ApprovalCancelled(_) => "approval_cancelled",
             Self::ApprovalUnknown => "approval_unknown",
+            Self::CallbackNotAllowed => "callback_not_allowed",
             Self::NotReleased(_) => "approval_not_released",
             Self::UnknownChain(_) => "approval_chain_unknown",
             Self::ApprovalUnavailable => "approval_unavailable",
@@ -168,6 +171,7 @@ impl Refusal {
             | Self::Host
             | Self::BodyIncomplete
             | Self::BodyNotExpected
+            | Self::CallbackNotAllowed
             | Self::Unreadable(_)
             | Self::Encoding(EncodingRefusal::Broken) => StatusCode::BAD_REQUEST,
             Self::Route(refusal) => route_status(*refusal),
@@ -229,6 +233,7 @@ impl Refusal {
             Self::ApprovalDenied(hold) => format!("approval `{hold}` was denied"),
             Self::ApprovalExpired(hold) => format!("nobody decided about approval `{hold}` in time"),
             Self::ApprovalCancelled(hold) => format!("approval `{hold}` was cancelled"),
+            Self::CallbackNotAllowed => "this gate does not call back to that address".to_owned(),
             Self::ApprovalUnknown => "there is no such approval for this caller".to_owned(),
             Self::NotReleased(hold) => format!("approval `{hold}` does not release this query, or was used up"),
             Self::UnknownChain(chain) => format!("approval chain `{chain}` does not exist"),
@@ -268,6 +273,7 @@ impl Refusal {
             | Self::ApprovalExpired(_)
             | Self::ApprovalCancelled(_)
             | Self::ApprovalUnknown
+            | Self::CallbackNotAllowed
             | Self::NotReleased(_)
             | Self::UnknownChain(_)
             | Self::TooManyHeld => Retry::Never,
@@ -322,6 +328,7 @@ impl Refusal {
             | Self::AuditUnavailable
             | Self::UnknownChain(_)
             | Self::ApprovalUnknown
+            | Self::CallbackNotAllowed
             | Self::ApprovalUnavailable
             | Self::TooManyHeld
             | Self::UpstreamFailed

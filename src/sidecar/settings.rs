@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::USER_AGENT;
 use http::{HeaderMap, Uri};
 
+use super::callback::CallbackRules;
 use super::identity::IdentitySettings;
 use crate::base::limits::BODY_BYTES_MAX;
 use crate::rules::{Posture, Workload};
@@ -38,6 +39,8 @@ pub struct GateSettings {
     pub identity: IdentitySettings,
     /// How clients wait for people.
     pub hold: HoldSettings,
+    /// Where clients may have themselves called back; nowhere unless it is said.
+    pub callbacks: CallbackRules,
     /// How long answers under way may take to finish at a shutdown.
     pub shutdown_grace: Duration,
 }
@@ -58,6 +61,7 @@ impl GateSettings {
             limits: Limits::default(),
             identity: IdentitySettings::default(),
             hold: HoldSettings::default(),
+            callbacks: CallbackRules::default(),
             // Kubernetes gives a Pod 30 s between SIGTERM and SIGKILL; five of them are for writing the record.
             shutdown_grace: Duration::from_secs(25),
         }

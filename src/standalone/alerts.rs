@@ -32,4 +32,6 @@ mod settings;
 
 pub use message::{SIGNATURE_HEADER, SignatureFailure, sign, verify_signature};
 pub use run::{Sending, Webhooks, start};
+pub(super) use send::{Receivers, SendFailure, Sender};
+pub(super) use settings::Secret;
 pub use settings::{Settings, SettingsFailure};

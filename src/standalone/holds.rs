@@ -19,6 +19,7 @@
 //!
 //! Knows nothing of HTTP or the command line.
 
+mod callbacks;
 mod failure;
 mod file;
 mod memory;
@@ -36,6 +37,7 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+pub(super) use callbacks::{Attempt, Due, Next};
 pub use failure::StoreFailure;
 pub use file::Missing;
 pub use memory::{REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX};

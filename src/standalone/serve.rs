@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::hatch::Hatch;
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
-use super::{HoldLimits, SqliteHolds, StoreFailure, alerts};
+use super::{CallbackSettings, HoldLimits, SqliteHolds, StoreFailure, alerts, callbacks};
 use crate::audit::{self, Durability, Event, Log};
 use crate::base::{Clock, SystemClock};
 use crate::rules::Posture;
@@ -39,6 +39,8 @@ pub struct Standalone {
     pub data: PathBuf,
     /// Where alerts go.
     pub alerts: alerts::Settings,
+    /// How clients are called back; nobody is when it is left out.
+    pub callbacks: Option<CallbackSettings>,
     /// How many holds there may be, and how fast they may come.
     pub holds: HoldLimits,
     /// When an entry counts as written.
@@ -105,6 +107,10 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let holds = SqliteHolds::open_with(&told.data, Arc::clone(&clock), recorder, told.holds).await?;
     let looking = holds.watch();
     let (webhooks, sending) = alerts::start(told.alerts, Arc::clone(&clock), metrics.clone())?;
+    let calling = told
+        .callbacks
+        .map(|settings| callbacks::start(settings, Arc::clone(&holds), Arc::clone(&clock), metrics.clone()));
+    let calling = calling.transpose()?;
     let ports = Ports {
         rulebook: Arc::clone(&rulebook),
         holds: Arc::clone(&holds) as Arc<dyn Holds>,
@@ -128,6 +134,10 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     }
     watching.abort();
     looking.abort();
+    // What is under way is sent again by the next gate of this folder.
+    if let Some(calling) = calling {
+        calling.abort();
+    }
     drop(gate);
     sending.finish(ALERTS_WITHIN).await;
     Ok(())

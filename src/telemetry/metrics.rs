@@ -44,6 +44,7 @@ pub struct Metrics {
     holds: ByLabel,
     reloads: ByLabel,
     webhooks: ByLabel,
+    callbacks: ByLabel,
     holds_pending: Gauge,
     bytes_in_flight: Gauge,
     judge: Histogram,
@@ -76,6 +77,7 @@ impl Metrics {
             holds: Family::default(),
             reloads: Family::default(),
             webhooks: Family::default(),
+            callbacks: Family::default(),
             holds_pending: Gauge::default(),
             bytes_in_flight: Gauge::default(),
             judge: Histogram::new(JUDGE_SECONDS),
@@ -112,6 +114,7 @@ impl Metrics {
         r.register("policies", "Policies in the rule set in force", self.policies.clone());
         r.register("rule_set_reloads", "Attempts to load another rule set", self.reloads.clone());
         r.register("alert_messages", "Webhook messages of alerts by what became of them", self.webhooks.clone());
+        r.register("callbacks", "Clients of held queries called back, by what became of it", self.callbacks.clone());
         let build = Family::<[Pair; 1], Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         r.register("build_info", "The version of this program", build);
@@ -215,6 +218,11 @@ impl Metrics {
     /// What became of a webhook message.
     pub fn webhook(&self, result: Webhook) {
         count(&self.webhooks, "result", result);
+    }
+
+    /// What became of calling a client back.
+    pub fn callback(&self, result: Webhook) {
+        count(&self.callbacks, "result", result);
     }
 
     /// Everything as OpenMetrics text (`application/openmetrics-text; version=1.0.0; charset=utf-8`).

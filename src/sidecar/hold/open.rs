@@ -28,6 +28,7 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
         let same = hold.ask().join == join && hold.ask().digest == held.digest();
         return if same { Ok(Opened { hold, join }) } else { Err(Refusal::NotReleased(id)) };
     }
+    let callback = visit.shared.settings.callbacks.asked(&visit.head.headers)?;
     let now = visit.shared.ports.clock.now();
     let id = HoldId::fresh(now);
     let join = join_key(user.as_deref(), &route, body, id);
@@ -47,7 +48,7 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
         unseen: std::mem::take(&mut visit.excerpt.unseen),
         opened_at: now,
         ahead: None,
-        callback: None,
+        callback,
     };
     let holds = &visit.shared.ports.holds;
     let id = holds.open(ask).await.map_err(refused)?;

@@ -70,6 +70,7 @@ fn examples() -> Vec<Refusal> {
         Refusal::ApprovalExpired(hold),
         Refusal::ApprovalCancelled(hold),
         Refusal::ApprovalUnknown,
+        Refusal::CallbackNotAllowed,
         Refusal::NotReleased(hold),
         Refusal::UnknownChain("models/owners".to_owned()),
         Refusal::ApprovalUnavailable,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -15,7 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::message::{SIGNATURE_HEADER, sign};
-use super::settings::{Route, SettingsFailure};
+use super::settings::{Route, Secret, SettingsFailure};
 use crate::base::Clock;
 
 /// How long a receiver may take for one attempt: it should queue, not work.
@@ -40,7 +40,7 @@ impl Default for Patience {
 
 /// Why a message did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum SendFailure {
+pub(in crate::standalone) enum SendFailure {
     /// The receiver does not want it; another attempt would change nothing.
     #[error("the receiver refused the message with status {0}")]
     Refused(StatusCode),
@@ -66,7 +66,7 @@ impl SendFailure {
 
 /// Whether any receiver has to prove who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Receivers {
+pub(in crate::standalone) enum Receivers {
     /// Some are `https://`: root certificates are needed.
     SomeTls,
     /// All are `http://`.
@@ -75,7 +75,7 @@ pub(super) enum Receivers {
 
 /// Sends messages. Cloning shares connections.
 #[derive(Clone)]
-pub(super) struct Sender {
+pub(in crate::standalone) struct Sender {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     clock: Arc<dyn Clock>,
     patience: Patience,
@@ -107,21 +107,32 @@ impl Sender {
     /// Delivers `body`, trying again when that may help.
     pub(super) async fn deliver(&self, route: &Route, body: Bytes) -> Result<(), SendFailure> {
         for pause in self.patience.pauses {
-            match self.attempt(route, body.clone()).await {
+            match self.attempt(&route.url, &route.secret, body.clone()).await {
                 Err(failure) if failure.may_pass() => tokio::time::sleep(*pause).await,
                 settled => return settled,
             }
         }
-        self.attempt(route, body).await
+        self.attempt(&route.url, &route.secret, body).await
     }
 
-    async fn attempt(&self, route: &Route, body: Bytes) -> Result<(), SendFailure> {
-        let request = Request::post(route.url.clone())
+    /// A sender for those who keep their messages, and try again themselves.
+    pub(in crate::standalone) fn once(receivers: Receivers, clock: Arc<dyn Clock>) -> Result<Self, SettingsFailure> {
+        Self::new(receivers, clock, Patience { pauses: &[], ..Patience::default() })
+    }
+
+    /// One attempt, to an address that was checked before.
+    pub(in crate::standalone) async fn attempt(
+        &self,
+        url: &Uri,
+        secret: &Secret,
+        body: Bytes,
+    ) -> Result<(), SendFailure> {
+        let request = Request::post(url.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::USER_AGENT, concat!("countersign/", env!("CARGO_PKG_VERSION")))
-            .header(SIGNATURE_HEADER, sign(&route.secret.0, self.clock.now(), &body))
+            .header(SIGNATURE_HEADER, sign(&secret.0, self.clock.now(), &body))
             .body(Full::new(body))
-            .expect("the address was checked on loading, and the other headers are constants and hex");
+            .expect("the address was checked before, and the other headers are constants and hex");
         let answer = tokio::time::timeout(self.patience.attempt, self.client.request(request)).await;
         let status = answer.map_err(|_| SendFailure::Timeout)?.map_err(|_| SendFailure::Unreachable)?.status();
         match status {

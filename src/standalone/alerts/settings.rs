@@ -65,7 +65,22 @@ const fn rate_per_minute() -> u32 {
 
 /// A secret that does not print.
 #[derive(Clone)]
-pub(super) struct Secret(pub(super) Vec<u8>);
+pub(in crate::standalone) struct Secret(pub(super) Vec<u8>);
+
+impl Secret {
+    /// Reads a secret from a file of its own.
+    pub(in crate::standalone) fn load(path: &Path) -> Result<Self, SettingsFailure> {
+        let bytes = std::fs::read(path);
+        let bytes = bytes.map_err(|source| SettingsFailure::Read { path: path.to_owned(), source })?;
+        Self::of(&bytes).ok_or_else(|| SettingsFailure::ShortSecret(path.to_owned()))
+    }
+
+    /// `None` when it is too short to be one.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.trim_ascii();
+        (bytes.len() >= SECRET_BYTES_MIN).then(|| Self(bytes.to_vec()))
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,6 +136,9 @@ pub enum SettingsFailure {
         /// What is wrong and what to do.
         why: String,
     },
+    /// A secret that could be guessed.
+    #[error("`{}` must hold at least {SECRET_BYTES_MIN} bytes; try `openssl rand -hex 32`", .0.display())]
+    ShortSecret(PathBuf),
     /// There are no certificates to check receivers against.
     #[error("cannot load the system's root certificates; install them (ca-certificates)")]
     Roots(#[source] io::Error),
@@ -170,10 +188,9 @@ fn strict(written: Written, secret: &[u8]) -> Result<Route, String> {
     if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("`url` must not hold a user or password; messages are signed instead".to_owned());
     }
-    let secret = secret.trim_ascii().to_vec();
-    if secret.len() < SECRET_BYTES_MIN {
-        return Err(format!("`secretFile` must hold at least {SECRET_BYTES_MIN} bytes; try `openssl rand -hex 32`"));
-    }
+    let secret = Secret::of(secret).ok_or_else(|| {
+        format!("`secretFile` must hold at least {SECRET_BYTES_MIN} bytes; try `openssl rand -hex 32`")
+    })?;
     let group_for = written.group_for.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
     let group_for = group_for
         .filter(|d| *d <= Duration::from_hours(24))
@@ -184,7 +201,7 @@ fn strict(written: Written, secret: &[u8]) -> Result<Route, String> {
     Ok(Route {
         name: written.name,
         url,
-        secret: Secret(secret),
+        secret,
         group_by: written.group_by,
         group_for,
         rate_per_minute: written.rate_per_minute,

@@ -57,6 +57,18 @@ const STEPS: &[(&str, &str)] = &[
     CREATE INDEX remembered_by_release ON remembered (released_at);",
         "PRAGMA user_version = 3",
     ),
+    (
+        "CREATE TABLE callback (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            hold TEXT NOT NULL,
+            url TEXT NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_at INTEGER NOT NULL,
+            UNIQUE (hold, url)
+        ) STRICT;
+        CREATE INDEX callback_by_time ON callback (next_at);",
+        "PRAGMA user_version = 4",
+    ),
 ];
 
 /// Brings the database up to date.

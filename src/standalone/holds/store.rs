@@ -13,9 +13,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Missing, StoreFailure, file, memory};
+use super::{Missing, StoreFailure, callbacks, file, memory};
 use crate::approvals::{
     Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
 };
@@ -57,7 +57,7 @@ pub const KEPT_FOR: Duration = Duration::from_hours(24 * 7);
 /// Most finished holds kept, whatever their age.
 pub const FINISHED_MAX: i64 = 10_000;
 /// Most rows one look at timers or decisions takes, so that nobody waits long for the connection.
-const BATCH_MAX: i64 = 100;
+pub(super) const BATCH_MAX: i64 = 100;
 /// Most holds with the same key that are looked at for joining.
 const CANDIDATES_MAX: i64 = 8;
 
@@ -232,7 +232,8 @@ impl Store {
         let now = self.clock.now();
         let mut connection = self.connection.lock().await;
         if let Some(id) = joined(&mut connection, &ask, now).await? {
-            return Ok(Opened::Joined(id));
+            drop(connection);
+            return self.join(id, &ask).await;
         }
         // Whoever comes too fast costs a look, never a write.
         if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits(&ask, self.clock.monotonic()) {
@@ -240,13 +241,19 @@ impl Store {
         }
         let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
         if let Some(id) = joined(&mut change, &ask, now).await? {
-            return Ok(Opened::Joined(id));
+            change.rollback().await?;
+            drop(connection);
+            return self.join(id, &ask).await;
         }
+        let callback = ask.callback.clone();
         let hold = Hold::open(ask);
         if hold.phase() == Phase::Pending {
             room_for(&mut change, &hold, &self.limits).await?;
         }
         insert(&mut change, &hold).await?;
+        if let Some(url) = callback {
+            callbacks::add(&mut change, hold.id(), &url).await?;
+        }
         prune(&mut change, now).await?;
         change.commit().await?;
         Ok(Opened::New(hold.id()))
@@ -256,6 +263,27 @@ impl Store {
     pub(super) async fn recall(&self, requester: &str, keys: &[Digest]) -> Result<Vec<Remembered>, StoreFailure> {
         let mut connection = self.connection.lock().await;
         memory::recall(&mut connection, requester, keys).await
+    }
+
+    /// Joins a hold; who wants to be called back about it is not expected to wait.
+    async fn join(&self, id: HoldId, ask: &Ask) -> Result<Opened, StoreFailure> {
+        if let Some(url) = &ask.callback {
+            callbacks::add(&mut *self.connection().await, id, url).await?;
+            let Some(until) = self.get(id).await?.deadline() else { return Ok(Opened::Joined(id)) };
+            match self.apply(id, Event::Attended { until }).await {
+                Ok(_) | Err(StoreFailure::Refused(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(Opened::Joined(id))
+    }
+
+    pub(super) async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
+        self.connection.lock().await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Applies timers that are due; answers with the holds it changed. One damaged row does not stop the others.
@@ -460,8 +488,8 @@ async fn prune(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), 
                 (SELECT id FROM hold WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT -1 OFFSET ?)";
     sqlx::query(many).bind(FINISHED_MAX).execute(&mut *connection).await?;
     let decisions = "DELETE FROM decision WHERE recorded = 1 AND decided_at < ?";
-    sqlx::query(decisions).bind(oldest).execute(connection).await?;
-    Ok(())
+    sqlx::query(decisions).bind(oldest).execute(&mut *connection).await?;
+    callbacks::prune(connection).await
 }
 
 fn version(hold: &Hold) -> i64 {

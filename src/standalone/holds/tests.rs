@@ -1,5 +1,6 @@
 //! Against real SQLite files; a second [`Store`] on the same folder stands for the command line in another process.
 
+mod callbacks;
 mod release;
 mod remembering;
 
@@ -221,6 +222,40 @@ async fn of_an_approval_and_a_denial_at_once_one_decides_and_the_other_hears_of_
         let phase = if a.is_ok() { Phase::Approved } else { Phase::Denied };
         assert_eq!(desk.gate.store.get(id).await.unwrap().phase(), phase);
     }
+}
+
+#[tokio::test]
+async fn a_hold_that_expires_while_people_decide_ends_one_way_for_everybody() {
+    let mut ends = std::collections::BTreeMap::new();
+    for round in 0..40_u32 {
+        let desk = Desk::new().await;
+        let id = desk.ask(Some("rita"), "body").await.unwrap();
+        let cli = desk.elsewhere().await;
+        cli.decide(id, yes("alice")).await.unwrap();
+        desk.clock.advance(Duration::from_millis(30 * 60 * 1000 - 1));
+        let time = async {
+            for _ in 0..round % 8 {
+                tokio::task::yield_now().await;
+            }
+            desk.clock.advance(Duration::from_millis(1));
+            desk.gate.look().await
+        };
+        let (looked, decided, settled) = tokio::join!(time, cli.decide(id, yes("bob")), desk.gate.settled(id));
+        looked.unwrap();
+        let phase = settled.unwrap();
+        match decided {
+            Ok(step) => assert_eq!((step.hold.phase(), phase), (Phase::Approved, Phase::Approved)),
+            Err(StoreFailure::Refused(Refused::Finished { phase: told, .. })) => {
+                assert_eq!((told, phase), (Phase::Expired, Phase::Expired));
+            }
+            Err(other) => panic!("{other}"),
+        }
+        assert_eq!(cli.get(id).await.unwrap().phase(), phase);
+        let late = cli.decide(id, ballot("cleo", Decision::Deny)).await.unwrap_err().to_string();
+        assert!(late.contains("is finished"), "{late}");
+        *ends.entry(phase.name()).or_insert(0) += 1;
+    }
+    assert!(!ends.is_empty());
 }
 
 #[tokio::test]
