@@ -65,6 +65,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["report"] => return report::print(),
+        ["build", rules] => return report::build(rules.parse().unwrap()),
         ["spin", rules, kind, bytes] => return report::spin(rules.parse().unwrap(), kind, bytes.parse().unwrap()),
         _ => {}
     }

@@ -5,7 +5,7 @@
 //! revision; [`judge`] reads a query against it and answers with a [`Judgement`].
 //!
 //! Inside: `set` compiles policies, with `node` for conditions, `lexicon`, `pattern` and `atoms` for what is looked for in
-//! texts, and `cel`; `scan` reads a query once (`layer`, `view`, `buffer`); `evaluate` asks the conditions, `opinion` and
+//! texts, and `cel`; `scan` reads a query once (`layer`, `view`); `evaluate` asks the conditions, `opinion` and
 //! `coverage` gather what they say, `judge` and `redaction` do it; `cause` says which texts hold a query, `explain` says why.
 //!
 //! # Guarantees
@@ -26,7 +26,6 @@
 
 mod ascii;
 mod atoms;
-mod buffer;
 mod cause;
 mod cel;
 mod context;

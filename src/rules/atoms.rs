@@ -148,7 +148,6 @@ fn walk(hir: &Hir) -> Known {
         HirKind::Concat(subs) => sequence(subs.iter()),
         HirKind::Alternation(subs) => choice(subs.iter().map(walk).collect()),
     }
-    .without_nul()
 }
 
 impl Known {
@@ -156,12 +155,6 @@ impl Known {
         Self { exact: Some(set), required: None }
     }
 
-    /// The scan buffer parts its texts by NUL, so no atom may hold one.
-    fn without_nul(mut self) -> Self {
-        self.exact = self.exact.filter(|set| !set.iter().any(|s| s.contains(&0)));
-        self.required = self.required.filter(|set| !set.keys().any(|s| s.contains(&0)));
-        self
-    }
 }
 
 /// As the automaton sees text: ASCII case does not matter, white space is one space.

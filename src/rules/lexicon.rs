@@ -74,6 +74,8 @@ pub(super) enum Near {
 
 /// Shortest run worth looking for: most words of prose are shorter.
 const RUN_MIN: usize = 6;
+/// Digits that prose seldom holds near each other: most numbers of people and cards have more.
+const MANY_DIGITS: usize = 8;
 
 /// All that is looked for.
 #[derive(Debug)]
@@ -198,19 +200,21 @@ impl Gathering {
         self.within_budget()?;
         let literals: Vec<_> = self.literals.keys().map(|(text, spelling)| (&text[..], *spelling)).collect();
         let literals = (!literals.is_empty()).then(|| Literals::new(&literals));
-        let (mut runs, mut digits, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut runs, mut anywhere) = (Vec::new(), Vec::new());
+        let (mut few_digits, mut many_digits) = (Vec::new(), Vec::new());
         let (mut by_digits, mut always) = (Vec::new(), Vec::new());
         for (index, slot) in self.slots.iter().enumerate() {
             match (&slot.pattern.need, slot.pattern.way) {
                 (Need::Atoms(_), _) => {}
                 (_, Way::FromStarts) if slot.pattern.guard.run() >= RUN_MIN => runs.push(index),
-                (Need::Digits(_), Way::FromStarts) => digits.push(index),
+                (Need::Digits(..MANY_DIGITS), Way::FromStarts) => few_digits.push(index),
+                (Need::Digits(_), Way::FromStarts) => many_digits.push(index),
                 (Need::Nothing, Way::FromStarts) => anywhere.push(index),
                 (Need::Digits(count), _) => by_digits.push((index, *count)),
                 (Need::Nothing, _) => always.push(index),
             }
         }
-        let starters: Vec<_> = [runs, digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
+        let starters: Vec<_> = [runs, few_digits, many_digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
         let by_starts = starters.iter().filter_map(|starters: &Starters| match starters.near {
             Near::Digits { least, .. } => Some(least),
             Near::Run(_) | Near::Anything => None,

@@ -4,8 +4,8 @@
 //! whole literal is compared. So the automaton stays small enough to be dense and near at hand. A text is read in several
 //! slices side by side, since each step waits for memory and the steps of one slice depend on each other.
 //!
-//! Guarantees: finds every occurrence of every literal, ASCII case left out. Knows nothing of rules, or of what a literal is
-//! part of.
+//! Guarantees: finds every occurrence of every literal, ASCII case left out, with any run of white space for a space. Knows
+//! nothing of rules, or of what a literal is part of.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,6 +16,10 @@ use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
 const LANES: usize = 8;
 /// Shortest text that is cut into slices: cutting costs some steps of each.
 const LANES_BYTES_MIN: usize = 256;
+/// How far back the beginning of a slice may look for what a window reaches back to; white space may be longer.
+const BACK_BYTES_MAX: usize = 64;
+/// Shortest word of a phrase that is window enough.
+const WORD_MIN: usize = 4;
 /// Kinds of bytes that the automaton tells apart; a power of two, so that a row is found by a shift.
 const KINDS: usize = 64;
 const KIND_BITS: u32 = KINDS.trailing_zeros();
@@ -65,9 +69,10 @@ impl Literals {
                 return trie.finish(literals, &windows, kinds, window_max);
             }
         }
-        // INVARIANT: windows of two kinds have at most 64 * 65 states.
+        // INVARIANT: windows of one kind have at most as many states as there are kinds.
         let windows = windows(literals, &kinds, 1);
-        Trie::of(literals, &windows, &kinds).finish(literals, &windows, kinds, 1)
+        let trie = Trie::new(literals, &windows, &kinds).unwrap_or_else(Trie::empty);
+        trie.finish(literals, &windows, kinds, 1)
     }
 
     /// Calls `found` with each literal and its place; places of one slice of the text come in the order of their windows.
@@ -89,64 +94,94 @@ impl Literals {
     fn compare(&self, literal: u32, text: &[u8], end: usize) -> Option<Range<usize>> {
         let entry = self.entries.get(literal as usize)?;
         let wanted = self.arena.get(entry.text.start as usize..entry.text.end as usize)?;
-        let start = end.checked_sub(entry.window_end as usize)?;
-        let there = text.get(start..start + wanted.len())?;
-        let same = match entry.spelling {
-            Spelling::Exact => there.eq_ignore_ascii_case(wanted),
-            Spelling::Jointed => {
-                let mut joint = None;
-                wanted.iter().zip(there).all(|(wanted, there)| {
-                    if *wanted == b' ' {
-                        *joint.get_or_insert(*there) == *there && (*there == b' ' || JOINTS.contains(there))
-                    } else {
-                        there.eq_ignore_ascii_case(wanted)
-                    }
-                })
-            }
+        let (before, behind) = wanted.split_at_checked(entry.window_end as usize)?;
+        let mut joint = match entry.spelling {
+            Spelling::Exact => Some(b' '),
+            Spelling::Jointed => None,
         };
-        same.then_some(start..start + wanted.len())
+        let (mut start, mut rest) = (end, end);
+        for byte in before.iter().rev() {
+            let there = *text.get(start.checked_sub(1)?)?;
+            start -= match_one(*byte, there, &mut joint)?;
+            if *byte == b' ' && is_space(there) {
+                start -= text.get(..start)?.iter().rev().take_while(|byte| is_space(**byte)).count();
+            }
+        }
+        for byte in behind {
+            let there = *text.get(rest)?;
+            rest += match_one(*byte, there, &mut joint)?;
+            if *byte == b' ' && is_space(there) {
+                rest += text.get(rest..)?.iter().take_while(|byte| is_space(**byte)).count();
+            }
+        }
+        Some(start..rest)
     }
 
     /// Ends of windows and the states there, by slice.
     fn hits(&self, text: &[u8]) -> [Vec<(u32, u16)>; LANES] {
         let mut hits: [Vec<(u32, u16)>; LANES] = Default::default();
         let length = if text.len() < LANES_BYTES_MIN { 0 } else { text.len() / LANES };
-        let mut states = [0_u16; LANES];
+        let mut states = [0; LANES];
+        let warm = (0..LANES).zip(&mut states).all(|(lane, state)| {
+            self.warm(text, lane * length).inspect(|warm| *state = *warm).is_some()
+        });
+        let length = if warm { length } else { 0 };
+        let [.., last] = &mut states;
         if length > 0 {
-            // A slice begins as if it had read what a window can reach back to.
-            for (lane, state) in states.iter_mut().enumerate() {
-                let start = lane * length;
-                let before = text.get(start.saturating_sub(self.window_max - 1)..start).unwrap_or_default();
-                *state = before.iter().fold(0, |state, byte| self.next(state, *byte));
-            }
             self.side_by_side(text, length, &mut states, &mut hits);
+        } else {
+            *last = 0;
         }
-        let [.., state] = states;
-        let rest = length * LANES;
-        let [.., last] = &mut hits;
-        self.alone(text, rest, state, last);
+        let ([.., state], [.., last]) = (states, &mut hits);
+        self.alone(text, length * LANES, state, last);
         hits
     }
 
-    fn side_by_side(&self, text: &[u8], length: usize, states: &mut [u16; LANES], hits: &mut [Vec<(u32, u16)>; LANES]) {
-        let slices: [&[u8]; LANES] =
-            std::array::from_fn(|lane| text.get(lane * length..(lane + 1) * length).unwrap_or_default());
-        let mut now = *states;
-        for at in 0..length {
-            let mut highest = 0;
-            for (state, slice) in now.iter_mut().zip(&slices) {
-                *state = self.next(*state, slice.get(at).copied().unwrap_or_default());
-                highest = highest.max(*state);
+    /// The state at a place of a text; `None` when it would have to look back too far.
+    fn warm(&self, text: &[u8], at: usize) -> Option<u16> {
+        let (mut start, mut left) = (at, self.window_max - 1);
+        while left > 0 && start > 0 {
+            start -= 1;
+            let byte = *text.get(start)?;
+            let goes_on = is_space(byte) && start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|b| is_space(*b));
+            left -= usize::from(!goes_on);
+            if at - start > BACK_BYTES_MAX {
+                return None;
             }
-            if highest >= self.first_match {
-                for ((lane, state), hits) in now.iter().enumerate().zip(hits.iter_mut()) {
-                    if *state >= self.first_match {
-                        hits.push((narrow(lane * length + at + 1), *state));
+        }
+        Some(text.get(start..at)?.iter().fold(0, |state, byte| self.next(state, *byte)))
+    }
+
+    fn side_by_side(
+        &self,
+        text: &[u8],
+        length: usize,
+        states: &mut [u16; LANES],
+        hits: &mut [Vec<(u32, u16)>; LANES],
+    ) {
+        let slice = |lane: usize| text.get(lane * length..(lane + 1) * length).unwrap_or_default().iter();
+        let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *states;
+        let (first, second) = (slice(0).zip(slice(1)).zip(slice(2).zip(slice(3))), slice(4).zip(slice(5)));
+        let slices = first.zip(second.zip(slice(6).zip(slice(7))));
+        // Spelled out, so that the states stay in registers.
+        for (at, (((x, y), (z, u)), ((v, w), (s, t)))) in slices.enumerate() {
+            a = self.next(a, *x);
+            b = self.next(b, *y);
+            c = self.next(c, *z);
+            d = self.next(d, *u);
+            e = self.next(e, *v);
+            f = self.next(f, *w);
+            g = self.next(g, *s);
+            h = self.next(h, *t);
+            if a.max(b).max(c.max(d)).max(e.max(f).max(g.max(h))) >= self.first_match {
+                for ((lane, state), hits) in [a, b, c, d, e, f, g, h].into_iter().enumerate().zip(hits.iter_mut()) {
+                    if state >= self.first_match {
+                        hits.push((narrow(lane * length + at + 1), state));
                     }
                 }
             }
         }
-        *states = now;
+        *states = [a, b, c, d, e, f, g, h];
     }
 
     fn alone(&self, text: &[u8], from: usize, mut state: u16, hits: &mut Vec<(u32, u16)>) {
@@ -165,16 +200,33 @@ impl Literals {
     }
 }
 
+/// Whether a byte stands for one of a literal, as 1; `joint` is what stands for its spaces once one is met.
+fn match_one(wanted: u8, there: u8, joint: &mut Option<u8>) -> Option<usize> {
+    let same = if wanted == b' ' {
+        let sign = if is_space(there) { b' ' } else { there };
+        *joint.get_or_insert(sign) == sign && (sign == b' ' || JOINTS.contains(&sign))
+    } else {
+        there.eq_ignore_ascii_case(&wanted)
+    };
+    same.then_some(1)
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
 /// Bodies end far below `u32::MAX`.
 fn narrow(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// Numbers the bytes that literals hold; 0 is for all others. Signs that join words count as spaces, case does not count,
-/// and bytes beyond ASCII share what numbers are left: what is told apart too little is compared in the end.
+/// Numbers the bytes that literals hold; 0 is for all others. White space is one kind, case does not count, and bytes
+/// beyond ASCII share what numbers are left: what is told apart too little is compared in the end.
 fn kinds(literals: &[(&[u8], Spelling)]) -> [u8; 256] {
     let mut held = [false; 256];
-    for byte in literals.iter().flat_map(|(text, _)| *text) {
+    let joints = literals.iter().any(|(_, spelling)| *spelling == Spelling::Jointed);
+    let joints = if joints { &JOINTS[..] } else { &[] };
+    for byte in literals.iter().flat_map(|(text, _)| *text).chain(joints) {
         if let Some(held) = held.get_mut(usize::from(plain(*byte))) {
             *held = true;
         }
@@ -206,7 +258,7 @@ fn set(kinds: &mut [u8; 256], byte: u8, kind: u8) {
 
 /// A byte as the automaton sees it.
 const fn plain(byte: u8) -> u8 {
-    if matches!(byte, b'-' | b'_' | b'.' | b'/') { b' ' } else { byte.to_ascii_lowercase() }
+    if is_space(byte) { b' ' } else { byte.to_ascii_lowercase() }
 }
 
 /// How often a byte stands in prose, roughly, in percent.
@@ -227,20 +279,50 @@ fn windows(literals: &[(&[u8], Spelling)], kinds: &[u8; 256], window_max: usize)
     let kind = |byte: &u8| kinds.get(usize::from(*byte)).copied().unwrap_or_default();
     let spelled: Vec<Vec<u8>> = literals.iter().map(|(text, _)| text.iter().map(kind).collect()).collect();
     let mut shared: HashMap<&[u8], u32> = HashMap::new();
-    for window in spelled.iter().flat_map(|kinds| kinds.windows(window_max.min(kinds.len()).max(1))) {
-        *shared.entry(window).or_default() += 1;
+    for ((text, _), kinds) in literals.iter().zip(&spelled) {
+        for window in candidates(text, window_max).filter_map(|window| kinds.get(window)) {
+            *shared.entry(window).or_default() += 1;
+        }
     }
-    let best = |(text, kinds): (&[u8], &Vec<u8>)| {
-        let length = window_max.min(kinds.len()).max(1);
-        let weight = |start: usize| {
-            let window = kinds.get(start..start + length).unwrap_or_default();
-            let prose: usize = text.iter().skip(start).take(length).map(|byte| common(plain(*byte))).sum();
-            (shared.get(window).copied().unwrap_or_default(), prose)
+    let best = |((text, _), kinds): (&(&[u8], Spelling), &Vec<u8>)| {
+        let weight = |window: &Range<usize>| {
+            let sharing = kinds.get(window.clone()).and_then(|window| shared.get(window)).copied();
+            let prose: usize =
+                text.get(window.clone()).unwrap_or_default().iter().map(|byte| common(plain(*byte))).sum();
+            (sharing.unwrap_or_default(), prose)
         };
-        let start = (0..=kinds.len().saturating_sub(length)).min_by_key(|start| weight(*start)).unwrap_or(0);
-        start..(start + length).min(kinds.len())
+        candidates(text, window_max).min_by_key(weight).unwrap_or(0..text.len())
     };
-    literals.iter().map(|(text, _)| *text).zip(&spelled).map(best).collect()
+    literals.iter().zip(&spelled).map(best).collect()
+}
+
+/// The stretches of a literal that may be its window: inside one word where one is long enough. None ends with a space,
+/// which may be a run of them.
+fn candidates(text: &[u8], window_max: usize) -> impl Iterator<Item = Range<usize>> {
+    let words: Vec<&[u8]> = text.split(|byte| *byte == b' ').collect();
+    let longest = words.iter().map(|word| word.len()).max().unwrap_or(0);
+    let inside = longest >= WORD_MIN.min(window_max);
+    let length = window_max.min(if inside { longest } else { text.len() }).max(1);
+    let fits = move |window: &Range<usize>| {
+        let window = text.get(window.clone()).unwrap_or_default();
+        window.last().is_some_and(|byte| *byte != b' ') && !(inside && window.contains(&b' '))
+    };
+    // A window of spaces and one letter at least there is always.
+    let all = (0..=text.len().saturating_sub(length)).map(move |start| start..(start + length).min(text.len()));
+    let ends = text.iter().rposition(|byte| *byte != b' ').map(|last| last.saturating_sub(length - 1)..last + 1);
+    let mut found = all.filter(fits).peekable();
+    let none = found.peek().is_none();
+    found.chain(ends.filter(|_| none))
+}
+
+/// How a window may be written: a phrase with each of the joints.
+fn spellings(window: &[u8], spelling: Spelling) -> Vec<Vec<u8>> {
+    let mut forms = vec![window.to_vec()];
+    if spelling == Spelling::Jointed && window.contains(&b' ') {
+        let join = |joint: &u8| window.iter().map(|byte| if *byte == b' ' { *joint } else { *byte }).collect();
+        forms.extend(JOINTS.iter().map(join));
+    }
+    forms
 }
 
 /// The automaton in the making: a trie whose missing branches are filled by what follows on failure.
@@ -253,16 +335,17 @@ struct Trie {
 impl Trie {
     /// `None` when there would be too many states.
     fn new(literals: &[(&[u8], Spelling)], windows: &[Range<usize>], kinds: &[u8; 256]) -> Option<Self> {
-        let mut trie = Self { rows: vec![[0; KINDS]], ends: vec![Vec::new()] };
-        for (literal, ((text, _), window)) in literals.iter().zip(windows).enumerate() {
-            trie.insert(text.get(window.clone()).unwrap_or_default(), kinds, narrow(literal))?;
+        let mut trie = Self::empty();
+        for (literal, ((text, spelling), window)) in literals.iter().zip(windows).enumerate() {
+            for form in spellings(text.get(window.clone()).unwrap_or_default(), *spelling) {
+                trie.insert(&form, kinds, narrow(literal))?;
+            }
         }
         Some(trie)
     }
 
-    /// Of windows so short that their states fit.
-    fn of(literals: &[(&[u8], Spelling)], windows: &[Range<usize>], kinds: &[u8; 256]) -> Self {
-        Self::new(literals, windows, kinds).unwrap_or(Self { rows: vec![[0; KINDS]], ends: vec![Vec::new()] })
+    fn empty() -> Self {
+        Self { rows: vec![[0; KINDS]], ends: vec![Vec::new()] }
     }
 
     fn insert(&mut self, window: &[u8], kinds: &[u8; 256], literal: u32) -> Option<()> {
@@ -306,6 +389,16 @@ impl Trie {
         }
     }
 
+    /// More white space after white space changes nothing.
+    fn fold_space(&mut self, space: usize) {
+        let after: Vec<u16> = self.rows.iter().filter_map(|row| row.get(space).copied()).collect();
+        for state in after {
+            if let Some(next) = self.rows.get_mut(usize::from(state)).and_then(|row| row.get_mut(space)) {
+                *next = state;
+            }
+        }
+    }
+
     fn row(&self, state: u16) -> [u16; KINDS] {
         self.rows.get(usize::from(state)).copied().unwrap_or([0; KINDS])
     }
@@ -319,6 +412,7 @@ impl Trie {
         window_max: usize,
     ) -> Literals {
         self.close();
+        self.fold_space(usize::from(kinds.get(usize::from(b' ')).copied().unwrap_or_default()));
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
         order.sort_by_key(|state| self.ends.get(*state).is_some_and(|ends| !ends.is_empty()));
         let mut renamed = vec![0_u16; order.len()];
@@ -370,19 +464,20 @@ mod tests {
 
     /// Every literal at every place, byte by byte.
     fn naively(literals: &[(&[u8], Spelling)], text: &[u8]) -> BTreeSet<(usize, usize, usize)> {
+        // Runs of white space as one space, and where each byte comes from.
+        let (mut plain, mut from) = (Vec::new(), Vec::new());
+        for (at, byte) in text.iter().enumerate() {
+            if !(is_space(*byte) && at > 0 && is_space(text[at - 1])) {
+                plain.push(if is_space(*byte) { b' ' } else { *byte });
+                from.push(at);
+            }
+        }
+        let ends = |at: usize| from.get(at).copied().unwrap_or(text.len());
         let mut found = BTreeSet::new();
         for (literal, (wanted, spelling)) in literals.iter().enumerate() {
-            let mut forms = vec![wanted.to_vec()];
-            if *spelling == Spelling::Jointed {
-                let join = |joint: &u8| wanted.iter().map(|b| if *b == b' ' { *joint } else { *b }).collect();
-                forms.extend(JOINTS.iter().map(join));
-            }
-            for start in 0..text.len() {
-                let there = |form: &Vec<u8>| {
-                    text.get(start..start + form.len()).is_some_and(|there| there.eq_ignore_ascii_case(form))
-                };
-                if forms.iter().any(there) {
-                    found.insert((literal, start, start + wanted.len()));
+            for (start, form) in (0..plain.len()).flat_map(|at| spellings(wanted, *spelling).into_iter().map(move |f| (at, f))) {
+                if plain.get(start..start + form.len()).is_some_and(|there| there.eq_ignore_ascii_case(&form)) {
+                    found.insert((literal, from[start], ends(start + form.len())));
                 }
             }
         }
@@ -392,9 +487,13 @@ mod tests {
     proptest! {
         #[test]
         fn every_occurrence_of_every_literal_is_found(
-            literals in prop::collection::vec(("[ab1é -]{1,9}", any::<bool>()), 1..20),
-            pieces in prop::collection::vec("[aAbB1é _.-]{0,12}", 0..60),
+            literals in prop::collection::vec(("[ab1é][ab1é -]{0,8}", any::<bool>()), 1..20),
+            pieces in prop::collection::vec("[aAbB1é _.\\n-]{0,12}", 0..60),
         ) {
+            let literals: Vec<(String, bool)> = literals
+                .into_iter()
+                .map(|(text, joint)| (text.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" "), joint))
+                .collect();
             let literals: Vec<(&[u8], Spelling)> = literals
                 .iter()
                 .map(|(text, joint)| (text.as_bytes(), if *joint { Spelling::Jointed } else { Spelling::Exact }))

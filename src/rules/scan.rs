@@ -1,7 +1,7 @@
 //! One pass over a query: everything its texts hold of what a lexicon looks for.
 //!
-//! The automaton reads one buffer of all layers, ASCII case folded by the automaton and runs of white space folded into
-//! one space here; patterns then run only in windows round the literals that were found.
+//! One automaton reads every layer; patterns then run only where what they need was found: before or round a literal, at
+//! runs of letters and digits, near digits.
 //!
 //! Guarantees: each finding names parts and bytes of their texts. Work per text is bounded by what the lexicon's budget
 //! allows. Knows nothing of rules and verdicts.
@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::atoms::Offset;
-use super::buffer::Buffer;
 use super::guard::runs;
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
@@ -168,17 +167,17 @@ impl Scanner<'_, '_> {
     fn literals(&mut self) {
         let (lexicon, layers) = (self.lexicon, self.layers);
         let Some(literals) = lexicon.literals() else { return };
-        let buffer = Buffer::of(layers);
         let mut runs = Vec::new();
-        literals.each(&buffer.bytes, |literal, range| {
-            let Some((layer, bytes)) = buffer.original(range) else { return };
-            for owner in lexicon.owners(literal) {
-                match owner {
-                    Owner::Keyword(unit, boundary) => self.keyword(*unit, *boundary, layer, bytes.clone()),
-                    Owner::Atom(slot, offset) => self.tell(*slot, *offset, layer, &bytes, &mut runs),
+        for (layer, text) in layers.all.iter().enumerate().map(|(index, layer)| (index, layer.text())) {
+            literals.each(text.as_bytes(), |literal, bytes| {
+                for owner in lexicon.owners(literal) {
+                    match owner {
+                        Owner::Keyword(unit, boundary) => self.keyword(*unit, *boundary, layer, bytes.clone()),
+                        Owner::Atom(slot, offset) => self.tell(*slot, *offset, layer, &bytes, &mut runs),
+                    }
                 }
-            }
-        });
+            });
+        }
         self.run(runs);
     }
 
@@ -280,7 +279,8 @@ impl Scanner<'_, '_> {
             let Near::Digits { least, reach } = starters.near else { continue };
             let mut starting = Starting::new(starters, layer);
             for cluster in clusters(&runs, reach, least) {
-                starting.all(self, around(text, &cluster, Some(reach)));
+                // A match begins before the last of its digits.
+                starting.all(self, around(text, &cluster, Some(reach)).start..cluster.end);
             }
         }
         for (slot, count) in &lexicon.by_digits {
