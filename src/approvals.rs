@@ -24,6 +24,9 @@ mod advance;
 mod ask;
 mod chain;
 mod excerpt;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hold;
 mod join;
 mod person;

@@ -23,6 +23,9 @@ mod accept;
 mod body;
 mod encoding;
 mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod headers;
 mod health;

@@ -31,7 +31,7 @@ use std::time::Duration;
 use countersign::base::{Clock as _, SystemClock};
 use course::{Course, End, Moment, PATIENCE};
 use evidence::Evidence;
-use load::{Dice, Listed, Query, Wish, World, approvals, decide};
+use load::{Dice, Listed, Wish, World, approvals, decide};
 use support::Gate;
 use upstream::Upstream;
 
