@@ -27,6 +27,9 @@ mod chain;
 mod decoding;
 mod excerpt;
 mod full;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hold;
 mod join;
 mod memory;

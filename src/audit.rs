@@ -51,6 +51,9 @@
 mod chain;
 mod entry;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod log;
 pub mod read;
 mod sync;

@@ -6,6 +6,9 @@
 mod clock;
 mod content;
 mod digest;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 pub mod limits;
 

@@ -21,6 +21,9 @@ mod de;
 mod diagnostic;
 mod document;
 mod duration;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod matcher;
 mod names;

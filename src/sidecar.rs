@@ -24,6 +24,9 @@ mod body;
 mod callback;
 mod encoding;
 mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod headers;
 mod health;

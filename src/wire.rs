@@ -17,6 +17,9 @@
 mod decode;
 mod error;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod redact;
 mod route;
