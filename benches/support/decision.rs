@@ -22,10 +22,8 @@ impl Desk {
     /// A gate with so many rules.
     #[must_use]
     pub fn new(rules: usize) -> Self {
-        let documents: Vec<_> = policies(rules)
-            .iter()
-            .flat_map(|(name, text)| compile::read(name, text).expect("is policies"))
-            .collect();
+        let documents: Vec<_> =
+            policies(rules).iter().flat_map(|(name, text)| compile::read(name, text).expect("is policies")).collect();
         let workload = Workload { namespace: "default".into(), name: "model".into(), ..Workload::default() };
         let compiled = compile::compile(&documents, &workload).unwrap_or_else(|found| {
             let shown: Vec<_> = found.iter().take(3).map(|d| compile::render(d, None)).collect();

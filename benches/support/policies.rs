@@ -65,9 +65,7 @@ fn rule(index: usize, patterns: &mut usize) -> String {
     }
     let mut words = Words(index as u64 * 7919 + 17);
     let (kind, action) = (index % 20, ["Alert", "Deny", "Redact"][index % 3]);
-    let phrases = |words: &mut Words, count: usize| {
-        (0..count).map(|_| words.phrase()).collect::<Vec<_>>().join(", ")
-    };
+    let phrases = |words: &mut Words, count: usize| (0..count).map(|_| words.phrase()).collect::<Vec<_>>().join(", ");
     let condition = match kind {
         4..=7 if *patterns < PATTERNS_MAX => {
             *patterns += 1;
@@ -86,13 +84,32 @@ fn rule(index: usize, patterns: &mut usize) -> String {
     format!("{{name: rule-{index}, match: {condition}, action: {{type: {action}}}}}")
 }
 
-const STARTS: &[&str] = &["b", "br", "c", "d", "dr", "f", "g", "h", "k", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "v"];
+const STARTS: &[&str] =
+    &["b", "br", "c", "d", "dr", "f", "g", "h", "k", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "v"];
 const MIDDLES: &[&str] = &["a", "e", "i", "o", "u", "ai", "ea", "io", "ou"];
 const ENDS: &[&str] = &["l", "n", "r", "s", "x", "nd", "rt", "ck", "m", "th"];
 /// Words of offices, which prompts are full of too.
 const OFFICE: &[&str] = &[
-    "merger", "contract", "budget", "salary", "layoff", "acquisition", "forecast", "lawsuit", "patent", "supplier",
-    "roadmap", "incident", "audit", "invoice", "customer", "price", "board", "quarter", "release", "prototype",
+    "merger",
+    "contract",
+    "budget",
+    "salary",
+    "layoff",
+    "acquisition",
+    "forecast",
+    "lawsuit",
+    "patent",
+    "supplier",
+    "roadmap",
+    "incident",
+    "audit",
+    "invoice",
+    "customer",
+    "price",
+    "board",
+    "quarter",
+    "release",
+    "prototype",
 ];
 
 /// A fixed sequence of words (xorshift).

@@ -12,11 +12,29 @@ pub const HOSTILE: &[Kind] = &[
     ("digit run", |n| "1234567890".chars().cycle().take(n).collect()),
     ("card-like", |n| filled(n, |r| format!("4{:03} {:04} {:04} {:04} ", r(1000), r(10_000), r(10_000), r(10_000)))),
     ("phone-like", |n| filled(n, |r| format!("+49 {} {} ", r(1000), r(1_000_000)))),
-    ("iban-like", |n| filled(n, |r| format!("DE{:02} {:04} {:04} {:04} {:04} {:02} ", r(100), r(10_000), r(10_000), r(10_000), r(10_000), r(100)))),
-    ("addresses", |n| filled(n, |r| format!("{}.{}.{}.{} fe80::{:x}:{:x} ", r(400), r(400), r(400), r(400), r(65_536), r(65_536)))),
+    ("iban-like", |n| {
+        filled(n, |r| {
+            format!(
+                "DE{:02} {:04} {:04} {:04} {:04} {:02} ",
+                r(100),
+                r(10_000),
+                r(10_000),
+                r(10_000),
+                r(10_000),
+                r(100)
+            )
+        })
+    }),
+    ("addresses", |n| {
+        filled(n, |r| format!("{}.{}.{}.{} fe80::{:x}:{:x} ", r(400), r(400), r(400), r(400), r(65_536), r(65_536)))
+    }),
     ("hex", |n| filled(n, |r| format!("{:08x}", r(usize::MAX >> 34)))),
     ("hex words", |n| filled(n, |r| format!("{:02x} {:02x}{:02x}-", r(256), r(256), r(256)))),
-    ("base64 noise", |n| filled(n, |r| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[r(64)]).to_string())),
+    ("base64 noise", |n| {
+        filled(n, |r| {
+            char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[r(64)]).to_string()
+        })
+    }),
     ("base64 text", |n| base64(&prose(n * 3 / 4))),
     ("base64 twice", |n| base64(&base64(&prose(n * 9 / 16)))),
     ("percent", |n| filled(n, |r| format!("%{:02x}", 0x61 + r(26)))),
@@ -24,24 +42,45 @@ pub const HOSTILE: &[Kind] = &[
     ("escapes", |n| filled(n, |r| format!("\\u00{:02x}", 0x61 + r(26)))),
     ("spelled", |n| filled(n, |r| format!("{}.", char::from(b'a' + u8::try_from(r(26)).unwrap_or(0))))),
     ("homoglyphs", |n| filled(n, |r| ["а", "е", "о", "р", "с", "у", "х", "і", " "][r(9)].to_owned())),
-    ("full width", |n| filled(n, |r| char::from_u32(0xff41 + u32::try_from(r(26)).unwrap_or(0)).unwrap_or('a').to_string())),
+    ("full width", |n| {
+        filled(n, |r| char::from_u32(0xff41 + u32::try_from(r(26)).unwrap_or(0)).unwrap_or('a').to_string())
+    }),
     ("zero width", |n| filled(n, |r| format!("{}\u{200b}", char::from(b'a' + u8::try_from(r(26)).unwrap_or(0))))),
     ("combining", |n| filled(n, |r| format!("{}\u{301}\u{323}", char::from(b'a' + u8::try_from(r(26)).unwrap_or(0))))),
-    ("mixed scripts", |n| filled(n, |r| ["word ", "слово ", "λόγος ", "言葉", "שלום ", "ﷺ", "ŵ", "कि "][r(8)].to_owned())),
-    ("hangul", |n| filled(n, |r| char::from_u32(0xac00 + u32::try_from(r(11_000)).unwrap_or(0)).unwrap_or('a').to_string())),
+    ("mixed scripts", |n| {
+        filled(n, |r| ["word ", "слово ", "λόγος ", "言葉", "שלום ", "ﷺ", "ŵ", "कि "][r(8)].to_owned())
+    }),
+    ("hangul", |n| {
+        filled(n, |r| char::from_u32(0xac00 + u32::try_from(r(11_000)).unwrap_or(0)).unwrap_or('a').to_string())
+    }),
     ("tags", |n| filled(n, |r| char::from_u32(0xe0061 + u32::try_from(r(26)).unwrap_or(0)).unwrap_or('a').to_string())),
     ("at flood", |n| "a@".repeat(n / 2)),
     ("mail-like", |n| filled(n, |r| format!("{}@{}.c0 ", r(10), r(10)))),
     ("key flood", |n| "AKIA".repeat(n / 4)),
-    ("key-like", |n| filled(n, |r| ["AKIA1234 ", "ghp_abc ", "xoxb-12 ", "sk-abc ", "eyJhbG.", "AIza ", "password=", "Bearer x "][r(8)].to_owned())),
+    ("key-like", |n| {
+        filled(n, |r| {
+            ["AKIA1234 ", "ghp_abc ", "xoxb-12 ", "sk-abc ", "eyJhbG.", "AIza ", "password=", "Bearer x "][r(8)]
+                .to_owned()
+        })
+    }),
     ("password flood", |n| "password: ".repeat(n / 10)),
     ("urls", |n| filled(n, |r| format!("https://h{}/p:", r(10)))),
-    ("near phrases", |n| filled(n, |r| ["project ", "ignore all previous instruction ", "merger ", "termination claus ", "letter of inten "][r(5)].to_owned())),
+    ("near phrases", |n| {
+        filled(n, |r| {
+            ["project ", "ignore all previous instruction ", "merger ", "termination claus ", "letter of inten "][r(5)]
+                .to_owned()
+        })
+    }),
     ("underlines", |n| "ignore_all_previous_".repeat(n / 20)),
     ("spaces", |n| "a  \n".repeat(n / 4)),
     ("signs", |n| filled(n, |r| char::from(b"!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"[r(31)]).to_string())),
     ("brackets", |n| "{".repeat(n)),
-    ("name words", |n| filled(n, |r| ["ssn ", "nhs: ", "tfn ", "dob ", "geboren ", "uid ", "wire ", "swift ", "tel "][r(9)].to_owned() + &digits(r))),
+    ("name words", |n| {
+        filled(n, |r| {
+            ["ssn ", "nhs: ", "tfn ", "dob ", "geboren ", "uid ", "wire ", "swift ", "tel "][r(9)].to_owned()
+                + &digits(r)
+        })
+    }),
 ];
 
 /// The body of a chat query with one message of about so many bytes.
@@ -68,7 +107,9 @@ pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
             }
         }
         let call = serde_json::json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": text}}]);
-        format!("{{\"model\":\"llama\",\"messages\":[{{\"role\":\"assistant\",\"content\":null,\"tool_calls\":{call}}}]}}")
+        format!(
+            "{{\"model\":\"llama\",\"messages\":[{{\"role\":\"assistant\",\"content\":null,\"tool_calls\":{call}}}]}}"
+        )
     };
     let many = |text: &str| {
         let one = format!("{{\"role\":\"user\",\"content\":\"{text}\"}}");
@@ -80,7 +121,13 @@ pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
         ("many messages", many("hi")),
         ("many digits", many("12 34")),
         ("many mails", many("a@b.co")),
-        ("escaped", format!("{{\"model\":\"llama\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}", "\\u0061".repeat(bytes / 6))),
+        (
+            "escaped",
+            format!(
+                "{{\"model\":\"llama\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}",
+                "\\u0061".repeat(bytes / 6)
+            ),
+        ),
     ]
 }
 
@@ -120,7 +167,9 @@ fn code(bytes: usize) -> String {
 }
 
 fn table(bytes: usize) -> String {
-    filled(bytes, |r| format!("| 2026-0{}-1{} | {}.{:02} | shipped to store {} | ok |\n", 1 + r(9), r(10), r(1000), r(100), r(50)))
+    filled(bytes, |r| {
+        format!("| 2026-0{}-1{} | {}.{:02} | shipped to store {} | ok |\n", 1 + r(9), r(10), r(1000), r(100), r(50))
+    })
 }
 
 fn digits(r: &mut dyn FnMut(usize) -> usize) -> String {

@@ -39,7 +39,11 @@ pub fn print() {
     let prose = |bytes: usize| Bytes::from(prompts::chat(&(prompts::HONEST[0].1)(bytes)));
     for size in [1, 4, 16, 400] {
         let took = laps(&desk, &prose(size << 10), Duration::from_millis(600));
-        println!("{size:>4} KB x 1,000 rules: median {}, p99 {}", shown(quantile(&took, 0.5)), shown(quantile(&took, 0.99)));
+        println!(
+            "{size:>4} KB x 1,000 rules: median {}, p99 {}",
+            shown(quantile(&took, 0.5)),
+            shown(quantile(&took, 0.99))
+        );
     }
     worst(&desk);
     memory("after all prompts");
@@ -58,7 +62,8 @@ pub fn print() {
 
 fn worst(desk: &Desk) {
     let mut table: Vec<(Duration, &str)> = Vec::new();
-    let made = prompts::HONEST.iter().chain(prompts::HOSTILE).map(|(name, text)| (*name, prompts::chat(&text(4 << 10))));
+    let made =
+        prompts::HONEST.iter().chain(prompts::HOSTILE).map(|(name, text)| (*name, prompts::chat(&text(4 << 10))));
     for (name, body) in made.chain(prompts::forms(4 << 10)) {
         let took = laps(desk, &Bytes::from(body), Duration::from_millis(60));
         table.push((quantile(&took, 0.5), name));
@@ -86,7 +91,12 @@ fn laps(desk: &Desk, body: &Bytes, time: Duration) -> Vec<Duration> {
 }
 
 fn quantile(sorted: &[Duration], q: f64) -> Duration {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let at = ((sorted.len() - 1) as f64 * q) as usize;
     sorted[at]
 }
