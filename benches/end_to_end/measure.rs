@@ -147,7 +147,7 @@ fn closed(options: &Options, running: &Running, requests: &Requests) -> Result<f
     thread::sleep(Duration::from_secs_f64(options.seconds));
     let (after, done_after) = (cpu(running.pid())?, load.done());
     load.finish()?;
-    Ok(per(after - before, done_after - done_before))
+    Ok(per(after.saturating_sub(before), done_after - done_before))
 }
 
 fn latencies(
@@ -165,7 +165,7 @@ fn latencies(
     for (proxy, running) in proxies {
         let before = cpu(running.pid())?;
         let took = load::open(running.address, requests, PER_SECOND, time)?.last;
-        figures.cpu_at_rate.push(*proxy, per(cpu(running.pid())? - before, took.count()));
+        figures.cpu_at_rate.push(*proxy, per(cpu(running.pid())?.saturating_sub(before), took.count()));
         figures.added_p50.push(*proxy, took.quantile(0.5) - p50);
         figures.added_p99.push(*proxy, took.quantile(0.99) - p99);
     }
@@ -185,7 +185,7 @@ fn streaming(
     for (proxy, running) in proxies {
         let before = cpu(running.pid())?;
         let took = load::open(running.address, requests, STREAMS_PER_SECOND, time)?.first;
-        figures.stream_cpu.push(*proxy, per(cpu(running.pid())? - before, took.count()));
+        figures.stream_cpu.push(*proxy, per(cpu(running.pid())?.saturating_sub(before), took.count()));
         figures.stream_added_p50.push(*proxy, took.quantile(0.5) - direct);
     }
     Ok(())
@@ -198,8 +198,8 @@ fn idle(options: &Options, nginx: &Running, gate: &Running, figures: &mut Figure
     thread::sleep(Duration::from_secs_f64(options.seconds.max(2.0)));
     let after = (cpu(nginx.pid())?, cpu(gate.pid())?);
     let seconds = start.elapsed().as_secs_f64();
-    figures.idle_cpu.push(Proxy::Nginx, (after.0 - before.0).as_secs_f64() / seconds * 1e3);
-    figures.idle_cpu.push(Proxy::Gate, (after.1 - before.1).as_secs_f64() / seconds * 1e3);
+    figures.idle_cpu.push(Proxy::Nginx, after.0.saturating_sub(before.0).as_secs_f64() / seconds * 1e3);
+    figures.idle_cpu.push(Proxy::Gate, after.1.saturating_sub(before.1).as_secs_f64() / seconds * 1e3);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What comes of a run: a table on the terminal, the same in JSON, a chart, and the table of the README.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -146,10 +147,10 @@ fn markdown(rows: &[Row]) -> String {
     let mut text = String::new();
     for (at, row) in cells.iter().enumerate() {
         let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        text.push_str(&format!("| {} |\n", padded.collect::<Vec<_>>().join(" | ")));
+        let _ = writeln!(text, "| {} |", padded.collect::<Vec<_>>().join(" | "));
         if at == 0 {
             let lines = widths.iter().map(|width| "-".repeat(*width));
-            text.push_str(&format!("| {} |\n", lines.collect::<Vec<_>>().join(" | ")));
+            let _ = writeln!(text, "| {} |", lines.collect::<Vec<_>>().join(" | "));
         }
     }
     text

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::body::InFlight;
 use super::health;
 use super::identity::{self, JwksUrl};
+use super::judging::BESIDE_MAX;
 use super::ports::{Alerts, Holds, Recorder};
 use super::rulebook::{InForce, Rulebook};
 use super::settings::GateSettings;
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     pub(super) upstream: Upstream,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) waiting: Arc<Semaphore>,
+    pub(super) judging: Arc<Semaphore>,
     pub(super) rates: Rates,
     pub(super) drain: Drain,
     /// Known to the framing guard and the service only.
@@ -122,6 +124,7 @@ impl Gate {
             upstream: Upstream::new(&settings.upstream)?,
             in_flight: Arc::new(InFlight::new(ports.metrics.clone())),
             waiting: Arc::new(Semaphore::new(settings.hold.waiting_max)),
+            judging: Arc::new(Semaphore::new(BESIDE_MAX)),
             rates: Rates::default(),
             drain: Drain::new(),
             nonce: hex::encode(random).into(),

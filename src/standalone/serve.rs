@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
 use super::{SqliteHolds, StoreFailure, alerts};
-use crate::audit::{self, Durability, Event, Log};
+use crate::audit::{self, AppendFailure, Durability, Event, Log};
 use crate::base::{Clock, SystemClock};
 use crate::rules::Posture;
 use crate::sidecar::{Gate, GateFailure, GateSettings, InForce, Ports, RecordFailure, Recorder, Rulebook};
@@ -71,7 +71,17 @@ struct Trail {
 
 impl Recorder for Trail {
     fn append(&self, event: Event) -> Result<(), RecordFailure> {
-        match self.log.append(&event) {
+        self.counted(self.log.append(&event))
+    }
+
+    fn append_soon(&self, event: Event) -> Result<(), RecordFailure> {
+        self.counted(self.log.append_soon(&event))
+    }
+}
+
+impl Trail {
+    fn counted(&self, appended: Result<(), AppendFailure>) -> Result<(), RecordFailure> {
+        match appended {
             Ok(()) => {
                 self.metrics.audit_written();
                 Ok(())
