@@ -3,7 +3,7 @@ CARGO ?= cargo
 # A toolchain that was just installed is not on the PATH of this shell yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: demo test test-long lint generate setup
+.PHONY: demo test test-long bench lint generate setup
 
 ## Build and start the demonstration: a small model, the gate in front of it, and a tour. TOUR=only ends after the tour,
 ## TOUR=off leaves it out; UPSTREAM=URL puts the gate in front of a real server.
@@ -18,6 +18,11 @@ test: setup
 ## What takes minutes, besides.
 test-long: setup
 	scripts/test-long
+
+## Speed: single decisions, then the gate and nginx side by side. ROUNDS=1 for a short run, ONLY=decision or
+## ONLY=end-to-end for one half; SAVE=1 puts table and chart into benches/.
+bench: setup
+	scripts/bench $(ONLY) -- $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SAVE),--out benches --readme benches/README.md)
 
 ## Formatting and lints.
 lint: setup

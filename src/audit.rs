@@ -1,7 +1,7 @@
 //! The record: an entry per event, chained by hashes, in an append-only file that anyone can verify.
 //!
 //! # Flow
-//! The gate appends [`Event::QueryJudged`] before it forwards and [`Event::QueryCompleted`] when the answer ends.
+//! The gate appends [`Event::QueryJudged`] before it forwards, and [`Event::QueryCompleted`] soon after the answer ends.
 //! [`Log`] writes, [`read`] reads back, [`verify`] checks.
 //!
 //! # The file
@@ -38,6 +38,8 @@
 //!   a [`Head`] that somebody kept; who can rewrite the whole file can only be caught that way, too.
 //! * When [`Log::append`] returns, the entry is in the kernel: it outlives `kill -9`. It is on the disk within
 //!   [`SYNC_EVERY`], or before the return with [`Durability::Synced`].
+//! * An entry of [`Log::append_soon`] is in the kernel before any entry appended after it, within [`SYNC_EVERY`] at the
+//!   latest; with it go the ends of answers, which nothing waits for.
 //! * A torn tail (power loss, a full disk) is set aside at start, never lost, and the repair is itself an entry. A break
 //!   elsewhere is never repaired.
 //! * Two gates never write the same log.

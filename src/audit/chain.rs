@@ -54,14 +54,13 @@ impl FromStr for Head {
     }
 }
 
-/// Writes the entry after `head` into `line`, line feed included; answers with the new head.
+/// Writes the entry after `head` to the end of `line`, line feed included; answers with the new head.
 pub(super) fn write(head: Head, now: Timestamp, event: &Event, line: &mut Vec<u8>) -> serde_json::Result<Head> {
     let io = serde_json::Error::io;
-    let seq = head.seq + 1;
-    line.clear();
+    let (seq, start) = (head.seq + 1, line.len());
     write!(line, "{{\"seq\":{seq},\"time\":\"{now:.6}\",\"prev\":\"{}\",\"event\":", head.hash).map_err(io)?;
     serde_json::to_writer(&mut *line, event)?;
-    let hash = Digest::of(line);
+    let hash = Digest::of(line.get(start..).unwrap_or_default());
     writeln!(line, ",\"hash\":\"{hash}\"}}").map_err(io)?;
     Ok(Head { seq, hash })
 }

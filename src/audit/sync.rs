@@ -11,6 +11,12 @@ use super::writer::{AppendFailure, Disk};
 /// How long an entry may stay in the kernel before it is flushed: what a power loss may cost at most.
 pub const SYNC_EVERY: Duration = Duration::from_millis(50);
 
+/// After so many times with nothing to flush, about a second, the thread rests until it is woken: a gate that nobody asks
+/// anything should not use the processor.
+const QUIET_ROUNDS: u32 = 20;
+/// How long it rests at most; it is woken when there is something to do.
+const REST: Duration = Duration::from_mins(1);
+
 /// When an append returns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -31,6 +37,8 @@ struct State {
     failed: bool,
     waiters: u32,
     closing: bool,
+    /// Whether the thread sleeps until it is woken, because there was nothing to flush for a while.
+    resting: bool,
     disk: Option<Arc<dyn Disk>>,
 }
 
@@ -54,6 +62,9 @@ impl Syncer {
         if !state.disk.as_ref().is_some_and(|known| Arc::ptr_eq(known, disk)) {
             state.disk = Some(Arc::clone(disk));
         }
+        if std::mem::take(&mut state.resting) {
+            self.wake.notify_one();
+        }
         state.written
     }
 
@@ -74,15 +85,27 @@ impl Syncer {
         if state.failed || state.settled < ticket { Err(AppendFailure::Sync) } else { Ok(()) }
     }
 
-    /// Flushes until closed; the body of the thread.
-    pub(super) fn run(&self) {
+    /// Flushes until closed; the body of the thread. `write_out` hands what was put by to the kernel first.
+    pub(super) fn run(&self, write_out: impl Fn()) {
+        let mut quiet = 0;
         loop {
-            let state = self.lock();
-            let idle = |state: &mut State| !state.closing && (state.waiters == 0 || state.settled == state.written);
-            let waited = self.wake.wait_timeout_while(state, SYNC_EVERY, idle);
-            let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.lock();
+            let nothing = state.settled == state.written && !state.failed;
+            quiet = if nothing { quiet + 1 } else { 0 };
+            let resting = quiet > QUIET_ROUNDS;
+            state.resting = resting;
+            let every = if resting { REST } else { SYNC_EVERY };
+            let idle = |state: &mut State| {
+                let asked = state.waiters > 0 && state.settled != state.written;
+                let woken = resting && !state.resting;
+                !state.closing && !asked && !woken
+            };
+            let waited = self.wake.wait_timeout_while(state, every, idle);
+            let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.resting = false;
             let closing = state.closing;
             drop(state);
+            write_out();
             self.flush();
             if closing {
                 return;
@@ -143,7 +166,7 @@ mod tests {
         let (syncer, counting) = (Syncer::default(), Arc::new(Counting::default()));
         let disk: Arc<dyn Disk> = Arc::clone(&counting) as _;
         std::thread::scope(|scope| {
-            scope.spawn(|| syncer.run());
+            scope.spawn(|| syncer.run(|| {}));
             test(&syncer, &disk, &counting);
             syncer.close();
         });

@@ -1,7 +1,8 @@
 //! The end of the log that is being written: the current file, its length, and the head of the chain.
 //!
 //! Must not know locks or threads. Guarantees that a failed write leaves no half entry behind: what was written of it is
-//! taken back before anything else is appended.
+//! taken back before anything else is appended. Entries that nothing waits for are put by, and written in front of the
+//! next one that is waited for, in one piece with it.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -13,8 +14,10 @@ use jiff::Timestamp;
 use super::chain::{self, Head};
 use super::{Event, files};
 
-/// The entry buffer is given back after an entry larger than this.
-const LINE_BYTES_KEPT: usize = 1 << 20;
+/// The buffer of entries is given back after a write larger than this.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
+/// So much may be put by: a hundred ends of answers, written in one piece.
+const PUT_BY_BYTES_MAX: usize = 40 << 10;
 
 /// Why an entry is not in the log.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +69,13 @@ pub(super) struct Writer {
     pub(super) disk: Arc<dyn Disk>,
     /// Bytes of whole entries in the current file.
     pub(super) len: u64,
+    /// The last entry that is written.
     pub(super) head: Head,
     pub(super) file_bytes_max: u64,
-    line: Vec<u8>,
+    /// Entries that are not written yet, whole lines.
+    put_by: Vec<u8>,
+    /// The last entry of all, those put by included.
+    last: Head,
     torn: bool,
 }
 
@@ -81,25 +88,61 @@ impl Writer {
         head: Head,
         file_bytes_max: u64,
     ) -> Self {
-        Self { dir, number, disk, len, head, file_bytes_max, line: Vec::new(), torn: false }
+        Self { dir, number, disk, len, head, file_bytes_max, put_by: Vec::new(), last: head, torn: false }
     }
 
+    /// Writes an entry, and everything put by before it.
     pub(super) fn append(&mut self, now: Timestamp, event: &Event) -> Result<(), AppendFailure> {
         self.mend()?;
-        let head = chain::write(self.head, now, event, &mut self.line).map_err(AppendFailure::Encode)?;
-        let bytes = self.line.len() as u64;
+        let (bytes, last) = (self.put_by.len(), self.last);
+        self.put_by(now, event)?;
+        self.write().inspect_err(|_| {
+            // What was put by before was promised, and is tried again; this entry was not.
+            self.put_by.truncate(bytes);
+            self.last = last;
+        })
+    }
+
+    /// Puts an entry by, to be written with the next one or by [`Writer::write`], and at once when there is much.
+    pub(super) fn append_soon(&mut self, now: Timestamp, event: &Event) -> Result<(), AppendFailure> {
+        if self.put_by.len() >= PUT_BY_BYTES_MAX {
+            return self.append(now, event);
+        }
+        self.put_by(now, event)
+    }
+
+    fn put_by(&mut self, now: Timestamp, event: &Event) -> Result<(), AppendFailure> {
+        let bytes = self.put_by.len();
+        let written = chain::write(self.last, now, event, &mut self.put_by);
+        self.last = written.map_err(|error| {
+            self.put_by.truncate(bytes);
+            AppendFailure::Encode(error)
+        })?;
+        Ok(())
+    }
+
+    /// Whether anything is put by.
+    pub(super) const fn has_put_by(&self) -> bool {
+        !self.put_by.is_empty()
+    }
+
+    /// Writes what was put by.
+    pub(super) fn write(&mut self) -> Result<(), AppendFailure> {
+        self.mend()?;
+        let bytes = self.put_by.len() as u64;
         if self.len > 0 && self.len.saturating_add(bytes) > self.file_bytes_max {
             self.rotate();
         }
-        if let Err(failure) = self.disk.append(&self.line) {
+        if let Err(failure) = self.disk.append(&self.put_by) {
             self.torn = true;
             self.mend()?;
             return Err(AppendFailure::Write(failure));
         }
         self.len += bytes;
-        self.head = head;
-        if self.line.capacity() > LINE_BYTES_KEPT {
-            self.line = Vec::new();
+        self.head = self.last;
+        self.put_by.clear();
+        if self.put_by.capacity() > BUFFER_BYTES_KEPT {
+            self.put_by = Vec::new();
         }
         Ok(())
     }
@@ -184,6 +227,34 @@ mod tests {
         *disk.room.lock().unwrap() = 10_000;
         writer.append(Timestamp::UNIX_EPOCH, &event()).unwrap();
         assert_eq!(whole(&disk), 2);
+    }
+
+    #[test]
+    fn entries_put_by_are_written_in_front_of_the_next_and_survive_a_full_disk() {
+        let disk = Arc::new(Small::default());
+        let mut writer = Writer::new(PathBuf::new(), 0, Arc::clone(&disk) as _, 0, Head::START, u64::MAX);
+        writer.append_soon(Timestamp::UNIX_EPOCH, &event()).unwrap();
+        assert!(writer.has_put_by() && disk.bytes.lock().unwrap().is_empty());
+        assert!(matches!(writer.append(Timestamp::UNIX_EPOCH, &event()), Err(AppendFailure::Write(_))));
+        assert_eq!((writer.has_put_by(), writer.head), (true, Head::START));
+        *disk.room.lock().unwrap() = 1 << 20;
+        writer.append(Timestamp::UNIX_EPOCH, &event()).unwrap();
+        assert_eq!((writer.has_put_by(), whole(&disk)), (false, 2));
+        writer.append_soon(Timestamp::UNIX_EPOCH, &event()).unwrap();
+        writer.write().unwrap();
+        assert_eq!((writer.head.seq, whole(&disk)), (3, 3));
+    }
+
+    #[test]
+    fn what_is_put_by_has_a_limit() {
+        let disk = Arc::new(Small::default());
+        let mut writer = Writer::new(PathBuf::new(), 0, Arc::clone(&disk) as _, 0, Head::START, u64::MAX);
+        let refused = (0..PUT_BY_BYTES_MAX).find_map(|_| writer.append_soon(Timestamp::UNIX_EPOCH, &event()).err());
+        assert!(matches!(refused, Some(AppendFailure::Write(_))));
+        *disk.room.lock().unwrap() = 1 << 20;
+        writer.append_soon(Timestamp::UNIX_EPOCH, &event()).unwrap();
+        assert!(!writer.has_put_by());
+        assert_eq!(whole(&disk), writer.head.seq);
     }
 
     #[test]

@@ -62,16 +62,35 @@ impl FromStr for Digest {
     type Err = DigestParse;
 
     fn from_str(text: &str) -> Result<Self, DigestParse> {
-        let digits = text.strip_prefix("sha256:").ok_or(DigestParse)?;
+        let digits = text.strip_prefix(NAME).ok_or(DigestParse)?;
         let mut bytes = [0; 32];
         hex::decode_to_slice(digits, &mut bytes).map_err(|_| DigestParse)?;
         Ok(Self(bytes))
     }
 }
 
+/// `sha256:` and 64 digits, on the stack: records are full of digests.
+struct Written([u8; NAME.len() + 64]);
+
+const NAME: &str = "sha256:";
+
+impl Written {
+    fn of(digest: &Digest) -> Self {
+        let mut text = [0; NAME.len() + 64];
+        let (name, digits) = text.split_at_mut(NAME.len());
+        name.copy_from_slice(NAME.as_bytes());
+        hex::encode_to_slice(digest.0, digits).expect("two digits for each of 32 bytes");
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a name and hexadecimal digits")
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", hex::encode(self.0))
+        f.write_str(Written::of(self).as_str())
     }
 }
 
@@ -83,7 +102,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        s.serialize_str(Written::of(self).as_str())
     }
 }
 

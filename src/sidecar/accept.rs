@@ -22,6 +22,7 @@ use super::body::InFlight;
 use super::health;
 use super::hold::{HeldQueries, Room, Texts};
 use super::identity::{self, JwksUrl};
+use super::judging::BESIDE_MAX;
 use super::ports::{Alerts, Holds, Recorder};
 use super::rulebook::{InForce, Rulebook};
 use super::settings::GateSettings;
@@ -61,6 +62,7 @@ pub(super) struct Shared {
     pub(super) room: Arc<Room>,
     /// What people may be shown of held queries.
     pub(super) texts: Texts,
+    pub(super) judging: Arc<Semaphore>,
     pub(super) rates: Rates,
     pub(super) drain: Drain,
     /// Known to the framing guard and the service only.
@@ -126,6 +128,7 @@ impl Gate {
             in_flight: Arc::new(InFlight::new(ports.metrics.clone())),
             room: Arc::new(Room::new(&settings.hold)),
             texts: Texts::default(),
+            judging: Arc::new(Semaphore::new(BESIDE_MAX)),
             rates: Rates::default(),
             drain: Drain::new(),
             nonce: hex::encode(random).into(),

@@ -14,7 +14,10 @@ use crate::rules::{self, Caller, Context, Denial, DenialCode, Judgement};
 use crate::wire::Format;
 
 /// Bodies from this size on are judged beside: below, handing over costs as much as it saves.
-const BESIDE_BYTES_MIN: usize = 64 << 10;
+pub(super) const BESIDE_BYTES_MIN: usize = 64 << 10;
+
+/// Most queries judged beside at once: more threads than cores judge no faster, and each holds a multiple of its text.
+pub(super) const BESIDE_MAX: usize = 4;
 
 /// Asks the engine.
 pub(super) async fn judge(
@@ -27,10 +30,16 @@ pub(super) async fn judge(
     if query.body().len() < BESIDE_BYTES_MIN {
         return Ok(decide(&visit.shared, in_force, &visit.caller, (format, method, path), query));
     }
+    // The semaphore is never closed; were it, the query would be judged all the same.
+    let turn = Arc::clone(&visit.shared.judging).acquire_owned().await.ok();
     let (shared, in_force) = (Arc::clone(&visit.shared), Arc::clone(in_force));
     let (caller, method, path) = (visit.caller.clone(), method.to_owned(), path.to_owned());
     let beside =
-        tokio::task::spawn_blocking(move || decide(&shared, &in_force, &caller, (format, &method, &path), query));
+        tokio::task::spawn_blocking(move || {
+            let judgement = decide(&shared, &in_force, &caller, (format, &method, &path), query);
+            drop(turn);
+            judgement
+        });
     beside.await.map_err(|_| Denial {
         code: DenialCode::JudgingFailed,
         message: "the query could not be judged".to_owned(),

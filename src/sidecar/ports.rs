@@ -80,6 +80,11 @@ pub struct RecordFailure;
 pub trait Recorder: Send + Sync {
     /// Appends an entry; when this returns the entry is in the operating system's hands.
     fn append(&self, event: Event) -> Result<(), RecordFailure>;
+    /// Appends an entry that nothing waits for. It may reach the operating system a moment later, but before any entry
+    /// that is appended after it.
+    fn append_soon(&self, event: Event) -> Result<(), RecordFailure> {
+        self.append(event)
+    }
 }
 
 /// Who is told when a rule raises an alert. Never blocks; what cannot be queued is counted and logged.

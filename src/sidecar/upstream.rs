@@ -79,8 +79,11 @@ impl Upstream {
     }
 
     fn request(&self, permit: Permit, outbound: Outbound) -> Result<Request<ForwardBody>, UpstreamFailure> {
-        let target = format!("{}{}", self.prefix, outbound.target);
-        let uri: Uri = target.parse().map_err(|_| UpstreamFailure::Uri)?;
+        let uri = if self.prefix.is_empty() {
+            Uri::from(outbound.target)
+        } else {
+            format!("{}{}", self.prefix, outbound.target).parse().map_err(|_| UpstreamFailure::Uri)?
+        };
         let mut request = Request::new(ForwardBody::of(permit));
         *request.method_mut() = outbound.method;
         *request.uri_mut() = uri;

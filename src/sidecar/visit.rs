@@ -91,9 +91,21 @@ impl Visit {
 
     /// Writes the entry with this outcome, and says what a failure to do so means.
     pub(super) fn record(&mut self, outcome: Outcome) -> Result<(), Refusal> {
-        self.entry.outcome = outcome;
+        let entry = self.entry.clone();
+        self.write(entry, outcome)
+    }
+
+    /// The same for the last entry of a query, of which only what answering needs is kept.
+    fn record_last(&mut self, outcome: Outcome) -> Result<(), Refusal> {
+        let (hold, retention) = (self.entry.hold, self.entry.retention);
+        let entry = std::mem::replace(&mut self.entry, entry::emptied(self.id, hold, retention));
+        self.write(entry, outcome)
+    }
+
+    fn write(&mut self, mut entry: QueryJudged, outcome: Outcome) -> Result<(), Refusal> {
+        entry.outcome = outcome;
         self.shared.ports.metrics.query(outcome, self.format);
-        let written = self.shared.ports.recorder.append(Event::QueryJudged(Box::new(self.entry.clone())));
+        let written = self.shared.ports.recorder.append(Event::QueryJudged(Box::new(entry)));
         let Err(failure) = written else { return Ok(()) };
         tracing::error!(query = %self.id, %failure, "the entry of a query could not be written");
         match self.in_force.as_ref().map(|in_force| in_force.rules.on_audit_unavailable()) {
@@ -112,7 +124,7 @@ impl Visit {
     ) -> Response<Outgoing> {
         self.waiting_for = None;
         self.entry.hold = hold.or(self.entry.hold);
-        if let Err(refusal) = self.record(outcome) {
+        if let Err(refusal) = self.record_last(outcome) {
             return self.answer(&refusal);
         }
         if let Some(read_at) = self.read_at.filter(|_| hold.is_none()) {
@@ -173,7 +185,7 @@ impl Visit {
         self.entry.hold = refusal.hold().or(self.entry.hold);
         if let Some(outcome) = refusal.outcome() {
             // It is refused whether or not that can be written.
-            let _ = self.record(outcome);
+            let _ = self.record_last(outcome);
         }
         self.answer(refusal)
     }

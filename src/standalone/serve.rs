@@ -19,7 +19,7 @@ use super::hatch::Hatch;
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
 use super::{CallbackSettings, HoldLimits, SqliteHolds, StoreFailure, alerts, callbacks};
-use crate::audit::{self, Durability, Event, Log};
+use crate::audit::{self, AppendFailure, Durability, Event, Log};
 use crate::base::{Clock, SystemClock};
 use crate::rules::Posture;
 use crate::sidecar::{Gate, GateFailure, GateSettings, Holds, InForce, Ports, RecordFailure, Recorder, Rulebook};
@@ -78,7 +78,17 @@ struct Trail {
 
 impl Recorder for Trail {
     fn append(&self, event: Event) -> Result<(), RecordFailure> {
-        match self.log.append(&event) {
+        self.counted(self.log.append(&event))
+    }
+
+    fn append_soon(&self, event: Event) -> Result<(), RecordFailure> {
+        self.counted(self.log.append_soon(&event))
+    }
+}
+
+impl Trail {
+    fn counted(&self, appended: Result<(), AppendFailure>) -> Result<(), RecordFailure> {
+        match appended {
             Ok(()) => {
                 self.metrics.audit_written();
                 Ok(())

@@ -130,8 +130,24 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
+/// What bytes of a head may be after the one before them, at most one line of it.
+pub(super) fn check_bytes(before: Option<u8>, bytes: &[u8]) -> Result<(), Violation> {
+    let content = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+    let plain = |byte: &u8| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..);
+    // Without a short cut out of the loop, so that it runs on many bytes at a time.
+    if before != Some(b'\r') && content.iter().fold(true, |all, byte| all & plain(byte)) {
+        return Ok(());
+    }
+    let mut before = before;
+    for byte in bytes {
+        check_byte(before, *byte)?;
+        before = Some(*byte);
+    }
+    Ok(())
+}
+
 /// What one byte of a head may be after the one before it, whatever line it stands in.
-pub(super) const fn check_byte(before: Option<u8>, byte: u8) -> Result<(), Violation> {
+const fn check_byte(before: Option<u8>, byte: u8) -> Result<(), Violation> {
     match (before, byte) {
         (Some(b'\r'), b'\n') => Ok(()),
         (Some(b'\r'), _) => Err(Violation::BareCr),

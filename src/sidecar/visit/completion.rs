@@ -73,7 +73,7 @@ impl Completion {
             first_byte_micros: micros(self.first_byte),
             duration_micros: micros(self.since_forwarded()),
         };
-        if let Err(failure) = self.shared.ports.recorder.append(Event::QueryCompleted(completed)) {
+        if let Err(failure) = self.shared.ports.recorder.append_soon(Event::QueryCompleted(completed)) {
             tracing::error!(query = %self.query, %failure, "the end of an answer could not be recorded");
         }
     }

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::Visit;
 use crate::audit::{Caller, FindingRecord, GapRecord, Outcome, QueryJudged};
-use crate::base::{Digest, QueryId};
+use crate::base::{Digest, HoldId, QueryId};
 use crate::query::Query;
 use crate::rules::{Finding, Judgement, Retention, RuleSet, Ruling};
 use crate::sidecar::identity::Identity;
@@ -19,6 +19,30 @@ const MODEL_CHARS_MAX: usize = 256;
 /// Most gaps kept; the verdict counts all of them.
 const GAPS_MAX: usize = 256;
 
+/// What is left of an entry once it is written.
+pub(super) fn emptied(query: QueryId, hold: Option<HoldId>, retention: Retention) -> QueryJudged {
+    QueryJudged {
+        query,
+        caller: Caller::default(),
+        method: String::new(),
+        path: String::new(),
+        model: None,
+        outcome: Outcome::Rejected,
+        verdict: None,
+        code: None,
+        findings: Vec::new(),
+        coverage: Vec::new(),
+        revision: Digest::from_bytes([0; 32]),
+        body_digest: None,
+        forwarded_digest: None,
+        body_bytes: 0,
+        judged_micros: 0,
+        hold,
+        retention,
+        content: None,
+    }
+}
+
 pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&RuleSet>) -> QueryJudged {
     QueryJudged {
         query: id,
@@ -28,8 +52,8 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&Rule
             authenticated_by: "anonymous".to_owned(),
             address: peer.to_string(),
         },
-        method: head.method.as_str().chars().take(PATH_BYTES_MAX).collect(),
-        path: head.uri.path().chars().take(PATH_BYTES_MAX).collect(),
+        method: start(head.method.as_str(), PATH_BYTES_MAX),
+        path: start(head.uri.path(), PATH_BYTES_MAX),
         model: None,
         outcome: Outcome::Rejected,
         verdict: None,
@@ -50,7 +74,13 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&Rule
 
 /// A model's name as entries have it.
 pub(in crate::sidecar) fn model(name: &str) -> String {
-    name.chars().take(MODEL_CHARS_MAX).collect()
+    start(name, MODEL_CHARS_MAX)
+}
+
+/// The first characters of a text.
+fn start(text: &str, chars_max: usize) -> String {
+    let end = text.char_indices().nth(chars_max).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or(text).to_owned()
 }
 
 impl Visit {
