@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::advance::CLAIMS_MAX;
 use super::{
-    Approver, Ask, Ballot, Chain, Decision, Event, Hold, Lines, Person, Phase, Quorum, Requester, Stage, View, advance,
-    visible,
+    Approver, Ask, Ballot, Chain, ClientGone, Decision, Event, Hold, Lines, Person, Phase, Quorum, Requester, Stage,
+    View, advance, visible,
 };
 use crate::base::fuzzing::Dice;
 use crate::base::{Content, Digest, HoldId, QueryId};
@@ -32,6 +32,9 @@ fn opened(chains: usize) -> Hold {
         name: PolicyRef { namespace: None, name },
         expires_after: Duration::from_mins(10),
         separation_of_duties: true,
+        allow_unseen: false,
+        on_client_gone: ClientGone::Cancel,
+        valid_for_max: Duration::from_hours(1),
         stages: vec![stage("first", 2, 1), stage("second", 1, 2)],
     };
     Hold::open(Ask {
@@ -41,19 +44,24 @@ fn opened(chains: usize) -> Hold {
         digest: Digest::of(b"body"),
         revision: Digest::of(b"rules"),
         requester: Requester { user: Some("rita".to_owned()), groups: vec!["legal".to_owned()] },
+        namespace: "models".to_owned(),
         route: "POST /v1/chat/completions".to_owned(),
         model: Some("llama".to_owned()),
         chains: (0..chains).map(|n| chain(format!("chain-{n}"))).collect(),
         reasons: Vec::new(),
         excerpt: Content::new("a \u{202e}text\u{1b}[2J of \u{e000}the query"),
+        unseen: Vec::new(),
         opened_at: at(0),
+        ahead: None,
+        callback: None,
     })
 }
 
 /// Stored holds of every phase, and scripts.
 #[must_use]
 pub fn holds() -> Vec<Vec<u8>> {
-    let mut seeds: Vec<Vec<u8>> = (0..16_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ n * 7).collect()).collect();
+    let mut seeds: Vec<Vec<u8>> =
+        (0..16_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ n * 7).collect()).collect();
     let lives: Vec<Hold> = seeds.iter().map(|script| life(script, &mut |_, _| {})).collect();
     seeds.extend(lives.iter().filter_map(|hold| serde_json::to_vec(hold).ok()));
     seeds
@@ -67,7 +75,9 @@ pub fn hold(data: &[u8]) {
         shown.for_each(|text| assert_eq!(visible(text, Lines::Keep), text, "what is shown hides something"));
         again(&hold);
         // A store that somebody damaged may hold anything; nothing of it may break the gate.
-        walk(hold, data, &mut |before, after| assert!(before.phase() == Phase::Pending || before.phase() == after.phase()));
+        walk(hold, data, &mut |before, after| {
+            assert!(before.phase() == Phase::Pending || before.phase() == after.phase())
+        });
     }
     let mut events = 0;
     let end = life(data, &mut |before, after| {
@@ -107,7 +117,9 @@ fn event(byte: u8, dice: &mut Dice) -> Event {
         authenticated_by: "nobody".to_owned(),
     };
     match byte % 16 {
-        0..8 => Event::Decided(Ballot { by: by(dice), decision: Decision::Approve, reason: "r".to_owned(), view: None }),
+        0..8 => {
+            Event::Decided(Ballot { by: by(dice), decision: Decision::Approve, reason: "r".to_owned(), view: None })
+        }
         8 => Event::Decided(Ballot { by: by(dice), decision: Decision::Deny, reason: "r".to_owned(), view: None }),
         9 => Event::ClientGone,
         10 => Event::Withdrawn { by: by(dice), reason: "r".to_owned() },
@@ -130,7 +142,10 @@ fn step(before: &Hold, after: &Hold) {
     if after.phase() == Phase::Approved {
         for (chain, track) in after.tracks() {
             for (index, stage) in chain.stages.iter().enumerate() {
-                let said = track.votes().iter().filter(|vote| vote.stage == index && vote.ballot.decision == Decision::Approve);
+                let said = track
+                    .votes()
+                    .iter()
+                    .filter(|vote| vote.stage == index && vote.ballot.decision == Decision::Approve);
                 let people: std::collections::BTreeSet<_> = said.map(|vote| folded(&vote.ballot.by.name)).collect();
                 assert!(people.len() >= stage.quorum.approve as usize, "approved by too few: {people:?}");
                 assert!(!people.contains("rita"), "approved by the one who asked");

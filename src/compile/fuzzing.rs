@@ -9,7 +9,11 @@ use crate::rules::Workload;
 /// Every policy of the corpus, and every file that lint complains about.
 #[must_use]
 pub fn files() -> Vec<Vec<u8>> {
-    ["lint", "rules", "bypass", "accept-policies"].iter().flat_map(|folder| corpus(folder, "yaml")).map(|(_, text)| text).collect()
+    ["lint", "rules", "bypass", "accept-policies"]
+        .iter()
+        .flat_map(|folder| corpus(folder, "yaml"))
+        .map(|(_, text)| text)
+        .collect()
 }
 
 /// Reads and compiles: the same twice, what is accepted can be loaded, and every complaint points into the text.

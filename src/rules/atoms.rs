@@ -154,7 +154,6 @@ impl Known {
     fn exactly(set: Strings) -> Self {
         Self { exact: Some(set), required: None }
     }
-
 }
 
 /// As the automaton sees text: ASCII case does not matter, white space is one space.

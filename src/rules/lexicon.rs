@@ -214,7 +214,8 @@ impl Gathering {
                 (Need::Nothing, _) => always.push(index),
             }
         }
-        let starters: Vec<_> = [runs, few_digits, many_digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
+        let starters: Vec<_> =
+            [runs, few_digits, many_digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
         let by_starts = starters.iter().filter_map(|starters: &Starters| match starters.near {
             Near::Digits { least, .. } => Some(least),
             Near::Run(_) | Near::Anything => None,

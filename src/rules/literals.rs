@@ -122,9 +122,9 @@ impl Literals {
         let mut hits: [Vec<(u32, u16)>; LANES] = Default::default();
         let length = if text.len() < LANES_BYTES_MIN { 0 } else { text.len() / LANES };
         let mut states = [0; LANES];
-        let warm = (0..LANES).zip(&mut states).all(|(lane, state)| {
-            self.warm(text, lane * length).inspect(|warm| *state = *warm).is_some()
-        });
+        let warm = (0..LANES)
+            .zip(&mut states)
+            .all(|(lane, state)| self.warm(text, lane * length).inspect(|warm| *state = *warm).is_some());
         let length = if warm { length } else { 0 };
         let [.., last] = &mut states;
         if length > 0 {
@@ -143,7 +143,8 @@ impl Literals {
         while left > 0 && start > 0 {
             start -= 1;
             let byte = *text.get(start)?;
-            let goes_on = is_space(byte) && start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|b| is_space(*b));
+            let goes_on =
+                is_space(byte) && start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|b| is_space(*b));
             left -= usize::from(!goes_on);
             if at - start > BACK_BYTES_MAX {
                 return None;
@@ -152,13 +153,7 @@ impl Literals {
         Some(text.get(start..at)?.iter().fold(0, |state, byte| self.next(state, *byte)))
     }
 
-    fn side_by_side(
-        &self,
-        text: &[u8],
-        length: usize,
-        states: &mut [u16; LANES],
-        hits: &mut [Vec<(u32, u16)>; LANES],
-    ) {
+    fn side_by_side(&self, text: &[u8], length: usize, states: &mut [u16; LANES], hits: &mut [Vec<(u32, u16)>; LANES]) {
         let slice = |lane: usize| text.get(lane * length..(lane + 1) * length).unwrap_or_default().iter();
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *states;
         let (first, second) = (slice(0).zip(slice(1)).zip(slice(2).zip(slice(3))), slice(4).zip(slice(5)));
@@ -475,7 +470,9 @@ mod tests {
         let ends = |at: usize| from.get(at).copied().unwrap_or(text.len());
         let mut found = BTreeSet::new();
         for (literal, (wanted, spelling)) in literals.iter().enumerate() {
-            for (start, form) in (0..plain.len()).flat_map(|at| spellings(wanted, *spelling).into_iter().map(move |f| (at, f))) {
+            for (start, form) in
+                (0..plain.len()).flat_map(|at| spellings(wanted, *spelling).into_iter().map(move |f| (at, f)))
+            {
                 if plain.get(start..start + form.len()).is_some_and(|there| there.eq_ignore_ascii_case(&form)) {
                     found.insert((literal, from[start], ends(start + form.len())));
                 }

@@ -34,12 +34,11 @@ pub(super) async fn judge(
     let turn = Arc::clone(&visit.shared.judging).acquire_owned().await.ok();
     let (shared, in_force) = (Arc::clone(&visit.shared), Arc::clone(in_force));
     let (caller, method, path) = (visit.caller.clone(), method.to_owned(), path.to_owned());
-    let beside =
-        tokio::task::spawn_blocking(move || {
-            let judgement = decide(&shared, &in_force, &caller, (format, &method, &path), query);
-            drop(turn);
-            judgement
-        });
+    let beside = tokio::task::spawn_blocking(move || {
+        let judgement = decide(&shared, &in_force, &caller, (format, &method, &path), query);
+        drop(turn);
+        judgement
+    });
     beside.await.map_err(|_| Denial {
         code: DenialCode::JudgingFailed,
         message: "the query could not be judged".to_owned(),

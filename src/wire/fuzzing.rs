@@ -318,7 +318,8 @@ mod tests {
     fn every_format_of_the_corpus_is_in_one_family() {
         let all: Vec<Format> = families::ALL.concat();
         let distinct: std::collections::HashSet<_> = all.iter().collect();
-        let folders: BTreeSet<_> = corpus("accept", "json").into_iter().map(|(path, _)| path.parent().unwrap().to_owned()).collect();
+        let folders: BTreeSet<_> =
+            corpus("accept", "json").into_iter().map(|(path, _)| path.parent().unwrap().to_owned()).collect();
         assert_eq!((distinct.len(), all.len()), (folders.len(), folders.len()));
         families::ALL.iter().for_each(|family| assert!(bodies(family).len() > 20));
     }
@@ -357,5 +358,9 @@ mod tests {
 /// Bodies of every format with a seed in front.
 #[must_use]
 pub fn redactions() -> Vec<Vec<u8>> {
-    bodies(&families::ALL.concat()).into_iter().enumerate().map(|(n, body)| [&(n as u32).to_be_bytes()[..], &body].concat()).collect()
+    bodies(&families::ALL.concat())
+        .into_iter()
+        .enumerate()
+        .map(|(n, body)| [&(n as u32).to_be_bytes()[..], &body].concat())
+        .collect()
 }

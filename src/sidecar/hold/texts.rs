@@ -43,15 +43,7 @@ impl Texts {
     /// Keeps the query that waits for a hold.
     pub(super) fn keep(&self, id: HoldId, visit: &Visit, held: &Held) {
         let Some(format) = visit.format else { return };
-        self.insert(
-            id,
-            Kept {
-                body: held.body().clone(),
-                format,
-                caller: visit.caller.clone(),
-                number: 0,
-            },
-        );
+        self.insert(id, Kept { body: held.body().clone(), format, caller: visit.caller.clone(), number: 0 });
     }
 
     fn insert(&self, id: HoldId, mut kept: Kept) {

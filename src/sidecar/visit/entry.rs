@@ -38,6 +38,7 @@ pub(super) fn emptied(query: QueryId, hold: Option<HoldId>, retention: Retention
         body_bytes: 0,
         judged_micros: 0,
         hold,
+        carried_from: Vec::new(),
         retention,
         content: None,
     }

@@ -114,16 +114,6 @@ impl Store {
         Self { limits, pace: std::sync::Mutex::new(Pace::new(limits.pace)), ..self }
     }
 
-    #[cfg(test)]
-    pub(super) async fn connection(&self) -> tokio::sync::MutexGuard<'_, SqliteConnection> {
-        self.connection.lock().await
-    }
-
-    /// What its clock says.
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
     /// One hold, by id.
     pub async fn get(&self, id: HoldId) -> Result<Hold, StoreFailure> {
         let mut connection = self.connection.lock().await;
