@@ -102,7 +102,7 @@ fn walk(mut hold: Hold, script: &[u8], each: &mut dyn FnMut(&Hold, &Hold)) -> Ho
     let mut second = 0;
     for byte in script.iter().take(64) {
         second += dice.below(200);
-        if let Ok(step) = advance(&hold, event(*byte, &mut dice), at(second)) {
+        if let Ok(step) = advance(&hold, event(*byte, &mut dice, &hold), at(second)) {
             each(&hold, &step.hold);
             hold = step.hold;
         }
@@ -110,7 +110,7 @@ fn walk(mut hold: Hold, script: &[u8], each: &mut dyn FnMut(&Hold, &Hold)) -> Ho
     hold
 }
 
-fn event(byte: u8, dice: &mut Dice) -> Event {
+fn event(byte: u8, dice: &mut Dice, hold: &Hold) -> Event {
     let by = |dice: &mut Dice| Person {
         name: PEOPLE[dice.below(PEOPLE.len())].to_owned(),
         groups: if dice.below(3) == 0 { vec!["legal".to_owned()] } else { Vec::new() },
@@ -118,7 +118,8 @@ fn event(byte: u8, dice: &mut Dice) -> Event {
     };
     match byte % 16 {
         0..8 => {
-            Event::Decided(Ballot { by: by(dice), decision: Decision::Approve, reason: "r".to_owned(), view: None })
+            let view = (dice.below(4) > 0).then(|| View::of(hold).digest());
+            Event::Decided(Ballot { by: by(dice), decision: Decision::Approve, reason: "r".to_owned(), view })
         }
         8 => Event::Decided(Ballot { by: by(dice), decision: Decision::Deny, reason: "r".to_owned(), view: None }),
         9 => Event::ClientGone,
