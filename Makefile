@@ -3,7 +3,7 @@ CARGO ?= cargo
 # A toolchain that was just installed is not on the PATH of this shell yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: demo test test-long bench lint generate setup
+.PHONY: demo test test-long fuzz bench lint generate setup
 
 ## Build and start the demonstration: a small model, the gate in front of it, and a tour. TOUR=only ends after the tour,
 ## TOUR=off leaves it out; UPSTREAM=URL puts the gate in front of a real server.
@@ -18,6 +18,10 @@ test: setup
 ## What takes minutes, besides.
 test-long: setup
 	scripts/test-long
+
+## Each fuzz target for SECONDS (600); TARGETS="json head" only those.
+fuzz: setup
+	SECONDS_EACH=$(or $(SECONDS),600) scripts/fuzz $(TARGETS)
 
 ## Speed: single decisions, then the gate and nginx side by side. ROUNDS=1 for a short run, ONLY=decision or
 ## ONLY=end-to-end for one half; SAVE=1 puts table and chart into benches/.

@@ -88,7 +88,9 @@ impl Dice {
 /// Runs a target on its seeds, then on [`RUNS`] mutations of them, always the same ones.
 pub fn drive(seeds: &[Vec<u8>], target: impl Fn(&[u8])) {
     assert!(!seeds.is_empty(), "a target without seeds tries nothing");
-    seeds.iter().for_each(|seed| target(seed));
+    for seed in seeds {
+        target(seed);
+    }
     let mut dice = Dice(1);
     for _ in 0..RUNS {
         let mut input = pick(seeds, &mut dice).to_vec();

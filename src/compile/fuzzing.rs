@@ -23,23 +23,29 @@ pub fn policies(data: &[u8]) {
         (Ok(documents), Ok(_)) => documents,
         (Err(one), Err(two)) => {
             assert_eq!(one, two);
-            return one.iter().for_each(|found| points_into(text, found));
+            return all_point_into(text, &one);
         }
-        (one, two) => panic!("read once: {:?} {:?}", one.is_ok(), two.is_ok()),
+        (one, two) => unreachable!("read once: {:?} {:?}", one.is_ok(), two.is_ok()),
     };
     let workload = Workload { namespace: "default".to_owned(), name: "model".to_owned(), labels: BTreeMap::new() };
     let (one, two, loaded) = (check(&documents), check(&documents), compile(&documents, &workload));
     match (&one, &two) {
         (Ok(one), Ok(two)) => {
             assert_eq!(one.rule_set.revision(), two.rule_set.revision());
-            one.warnings.iter().for_each(|found| points_into(text, found));
+            all_point_into(text, &one.warnings);
             assert!(loaded.is_ok(), "accepted, and cannot be loaded: {:?}", loaded.err());
         }
         (Err(one), Err(two)) => {
             assert_eq!(one, two);
-            one.iter().for_each(|found| points_into(text, found));
+            all_point_into(text, one);
         }
-        (one, two) => panic!("compiled once: {:?} {:?}", one.is_ok(), two.is_ok()),
+        (one, two) => unreachable!("compiled once: {:?} {:?}", one.is_ok(), two.is_ok()),
+    }
+}
+
+fn all_point_into(text: &str, found: &[Diagnostic]) {
+    for found in found {
+        points_into(text, found);
     }
 }
 

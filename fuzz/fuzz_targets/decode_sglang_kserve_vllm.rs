@@ -1,0 +1,7 @@
+//! Bodies of one family of formats: the first byte chooses.
+#![no_main]
+
+use countersign_fuzz::seed;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(init: seed("decode_sglang_kserve_vllm", &countersign::wire::fuzzing::bodies(countersign::wire::fuzzing::families::SGLANG_KSERVE_VLLM)), |data: &[u8]| countersign::wire::fuzzing::decoding(countersign::wire::fuzzing::families::SGLANG_KSERVE_VLLM, data));
