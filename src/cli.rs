@@ -10,6 +10,7 @@
 mod approvals;
 mod approve;
 mod audit;
+mod check;
 mod console;
 mod coverage;
 mod data_dir;
@@ -64,6 +65,7 @@ enum Verb {
     Approvals(approvals::Arguments),
     Approve(approve::Arguments),
     Audit(audit::Arguments),
+    Check(check::Arguments),
     Coverage(coverage::Arguments),
     Demo(demo::Arguments),
     DemoModel(demo_model::Arguments),
@@ -82,6 +84,7 @@ impl Verb {
             Self::Approvals(arguments) => approvals::run(&arguments, console),
             Self::Approve(arguments) => approve::run(&arguments, console),
             Self::Audit(arguments) => audit::run(&arguments, console),
+            Self::Check(arguments) => check::run(&arguments, console),
             Self::Coverage(arguments) => coverage::run(&arguments, console),
             Self::Demo(arguments) => demo::run(&arguments, console),
             Self::DemoModel(arguments) => demo_model::run(&arguments, console),

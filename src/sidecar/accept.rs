@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::body::InFlight;
 use super::health;
-use super::hold::{HeldQueries, Room, Texts};
+use super::hold::{HeldQueries, Releases, Room, Texts};
 use super::identity::{self, JwksUrl};
 use super::judging::BESIDE_MAX;
 use super::ports::{Alerts, Holds, Recorder};
@@ -63,6 +63,7 @@ pub(super) struct Shared {
     /// What people may be shown of held queries.
     pub(super) texts: Texts,
     pub(super) judging: Arc<Semaphore>,
+    pub(super) releases: Arc<Releases>,
     pub(super) rates: Rates,
     pub(super) drain: Drain,
     /// Known to the framing guard and the service only.
@@ -129,6 +130,7 @@ impl Gate {
             room: Arc::new(Room::new(&settings.hold)),
             texts: Texts::default(),
             judging: Arc::new(Semaphore::new(BESIDE_MAX)),
+            releases: Arc::default(),
             rates: Rates::default(),
             drain: Drain::new(),
             nonce: hex::encode(random).into(),

@@ -11,6 +11,7 @@
 mod open;
 mod queries;
 mod recall;
+mod releasing;
 mod room;
 mod shape;
 mod stream;
@@ -41,6 +42,7 @@ use open::{Opened, open};
 use room::Place;
 
 pub use queries::{HeldQueries, HeldText};
+pub(super) use releasing::{Releases, Releasing};
 pub(super) use room::Room;
 pub(super) use shape::Framing;
 pub(super) use stream::HeldStream;
@@ -176,14 +178,20 @@ impl Waiting {
 
     /// Acts on what people decided: the release is claimed, recorded and forwarded, or the query is refused.
     async fn settle(self, phase: Phase) -> Response<Outgoing> {
+        let pending = self.pending();
         let Self { mut visit, held, id, join, mut slot, .. } = self;
         slot.ended = phase;
         drop(slot);
         visit.shared.texts.forget(id);
         let refusal = match phase {
-            Phase::Approved => match release(&mut visit, held, id, join).await {
-                Ok(release) => return visit.forward(Outcome::Released, Permit::from(release), Some(id)).await,
-                Err(refusal) => refusal,
+            Phase::Approved => match visit.shared.releases.begin(id) {
+                Some(releasing) => match release(&mut visit, held, id, join).await {
+                    Ok(release) => {
+                        return visit.forward(Outcome::Released, Permit::from(release), Some(releasing)).await;
+                    }
+                    Err(refusal) => refusal,
+                },
+                None => pending,
             },
             Phase::Denied => Refusal::ApprovalDenied(id),
             Phase::Expired => Refusal::ApprovalExpired(id),

@@ -17,6 +17,7 @@ use http::request::Parts;
 use super::accept::Shared;
 use super::body::{Reserved, Source};
 use super::headers::{self, BodyKind};
+use super::hold::Releasing;
 use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::refusal::{APPROVAL_ID, QUERY_ID, Refusal};
@@ -120,9 +121,10 @@ impl Visit {
         mut self,
         outcome: Outcome,
         permit: Permit,
-        hold: Option<HoldId>,
+        releasing: Option<Releasing>,
     ) -> Response<Outgoing> {
         self.waiting_for = None;
+        let hold = releasing.as_ref().map(Releasing::hold);
         self.entry.hold = hold.or(self.entry.hold);
         if let Err(refusal) = self.record_last(outcome) {
             return self.answer(&refusal);
@@ -130,7 +132,7 @@ impl Visit {
         if let Some(read_at) = self.read_at.filter(|_| hold.is_none()) {
             self.shared.ports.metrics.added(self.monotonic().saturating_sub(read_at));
         }
-        let mut completion = Completion::begin(&self, hold);
+        let mut completion = Completion::begin(&self, releasing);
         let outbound = match self.outbound() {
             Ok(outbound) => outbound,
             Err(refusal) => return self.answer(&refusal),

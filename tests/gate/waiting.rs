@@ -325,3 +325,28 @@ async fn approval_is_used_up_by_an_answer_and_not_by_a_failure() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_connections_never_use_one_approval_at_once() {
+    for body in [chat("the contract"), streamed("the contract")] {
+        let script = |_: &upstream::Received| vec![Step::Wait, json("200 OK", "{}")];
+        let bench = known(Upstream::start(script).await);
+        let request = post_with(CHAT, BOB, &body);
+        let (mut first, mut second) = (Raw::connect(bench.address).await, Raw::connect(bench.address).await);
+        first.send(&request).await;
+        let id = bench.desk.opened().await;
+        second.send(&request).await;
+        while outcomes(&bench).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        bench.desk.decide(id, Decision::Approve);
+        let told = tokio::select! {
+            told = first.response() => told,
+            told = second.response() => told,
+        };
+        assert_eq!((told.status, told.code().as_str()), (409, "approval_pending"));
+        bench.upstream.go_on();
+        bench.ledger.completed(0).await;
+        assert_eq!((bench.upstream.received().len(), bench.desk.holds()[0].claims().len()), (1, 1));
+    }
+}

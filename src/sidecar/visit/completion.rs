@@ -8,9 +8,10 @@ use http::StatusCode;
 
 use super::Visit;
 use crate::audit::{AnswerEnd, Event, QueryCompleted};
-use crate::base::{Hasher, HoldId, QueryId};
+use crate::base::{Hasher, QueryId};
 use crate::rules::Retention;
 use crate::sidecar::accept::Shared;
+use crate::sidecar::hold::Releasing;
 use crate::sidecar::upstream::{End, Witness};
 
 /// What is known of an answer so far. Dropped before its end, it says that the client left, or that the gate was shut
@@ -18,7 +19,8 @@ use crate::sidecar::upstream::{End, Witness};
 pub(in crate::sidecar) struct Completion {
     shared: Arc<Shared>,
     query: QueryId,
-    hold: Option<HoldId>,
+    /// What people released, until it is known whether its answer was delivered.
+    releasing: Option<Releasing>,
     forwarded_at: Duration,
     first_byte: Duration,
     status: u16,
@@ -28,12 +30,12 @@ pub(in crate::sidecar) struct Completion {
 }
 
 impl Completion {
-    pub(super) fn begin(visit: &Visit, hold: Option<HoldId>) -> Self {
+    pub(super) fn begin(visit: &Visit, releasing: Option<Releasing>) -> Self {
         let keeps_digests = visit.entry.retention > Retention::None;
         Self {
             shared: Arc::clone(&visit.shared),
             query: visit.id,
-            hold,
+            releasing,
             forwarded_at: visit.monotonic(),
             first_byte: Duration::ZERO,
             status: 0,
@@ -87,13 +89,15 @@ impl Completion {
     }
 
     /// A released query whose answer arrived whole cannot be claimed again.
-    fn delivered(&self) {
-        let Some(hold) = self.hold else { return };
+    fn delivered(&mut self) {
+        let Some(releasing) = self.releasing.take() else { return };
         let holds = Arc::clone(&self.shared.ports.holds);
         tokio::spawn(async move {
+            let hold = releasing.hold();
             if let Err(failure) = holds.delivered(hold).await {
                 tracing::warn!(%hold, %failure, "the delivery of a released query could not be stored");
             }
+            drop(releasing);
         });
     }
 }
