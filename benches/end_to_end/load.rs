@@ -37,7 +37,8 @@ pub(crate) fn open(
     time: Duration,
 ) -> Result<Latencies, Failure> {
     let start = clock() + LEAD;
-    let all = (1_usize..).take_while(|number| *number as f64 <= time.as_secs_f64() * per_second).count();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
+    let all = (time.as_secs_f64() * per_second) as usize;
     let mut threads = Vec::new();
     for thread in 0..OPEN_CONNECTIONS.min(all) {
         let requests = Arc::clone(requests);

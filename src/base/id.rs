@@ -1,6 +1,7 @@
 //! Ids that sort by time: a kind letter, ten characters of milliseconds, sixteen of randomness
 //! (the ULID layout, Crockford base 32, lower case).
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,6 +25,29 @@ fn encode(now: Timestamp, random: [u8; 10]) -> [u8; LENGTH] {
     out
 }
 
+/// How much randomness is asked for at once: asking costs more than all else about an id.
+const RANDOM_BYTES: usize = 640;
+
+thread_local! {
+    /// Randomness that was not used yet, and how much of it there is.
+    static RANDOM: RefCell<([u8; RANDOM_BYTES], usize)> = const { RefCell::new(([0; RANDOM_BYTES], 0)) };
+}
+
+/// Ten random bytes, handed out once.
+fn random() -> [u8; 10] {
+    RANDOM.with_borrow_mut(|(bytes, left)| {
+        if *left < 10 {
+            getrandom::fill(bytes).expect("the operating system gives randomness");
+            *left = RANDOM_BYTES;
+        }
+        *left -= 10;
+        let mut taken = [0; 10];
+        // Cleared behind us: what was an id once is not left lying about.
+        taken.swap_with_slice(&mut bytes[*left..*left + 10]);
+        taken
+    })
+}
+
 /// A text that is not an id of the kind.
 #[derive(Debug, thiserror::Error)]
 #[error("expected `{prefix}-` and 26 characters of 0-9 and a-z without i, l, o and u")]
@@ -44,9 +68,7 @@ macro_rules! id {
             /// When the operating system has no randomness to give; nothing can be approved safely then.
             #[must_use]
             pub fn fresh(now: Timestamp) -> Self {
-                let mut random = [0; 10];
-                getrandom::fill(&mut random).expect("the operating system gives randomness");
-                Self(encode(now, random))
+                Self(encode(now, random()))
             }
 
             /// The id made of this moment and these random bytes; for tests and replays.
@@ -106,6 +128,12 @@ id!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_ids_share_their_randomness() {
+        let ids: std::collections::BTreeSet<_> = (0..10_000).map(|_| QueryId::fresh(Timestamp::UNIX_EPOCH)).collect();
+        assert_eq!(ids.len(), 10_000);
+    }
 
     #[test]
     fn ids_parse_back_and_sort_by_time() {

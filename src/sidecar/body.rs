@@ -11,25 +11,36 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, timeout_at};
+use hyper::body::{Body as _, Frame, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::framing::Violation;
+use super::judging::BESIDE_BYTES_MIN;
 use super::permit::Rest;
 use super::refusal::Refusal;
 use super::settings::Limits;
 use crate::telemetry::Metrics;
 
+/// Large bodies that are read or judged at once. More would only lie in memory while they wait to be judged; what is not
+/// read yet waits in the client's own socket.
+const LARGE_MAX: usize = 8;
+/// How long a large body waits for its turn at most: then it is read all the same, so that nobody can keep others out.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
+/// A body that stands still for so long lets another have its turn.
+const STILL: Duration = Duration::from_millis(50);
+
 /// Bytes of bodies held by the gate.
 #[derive(Debug)]
 pub(super) struct InFlight {
     bytes: AtomicUsize,
+    large: Arc<Semaphore>,
     metrics: Metrics,
 }
 
 impl InFlight {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { bytes: AtomicUsize::new(0), metrics }
+        Self { bytes: AtomicUsize::new(0), large: Arc::new(Semaphore::new(LARGE_MAX)), metrics }
     }
 }
 
@@ -38,11 +49,25 @@ impl InFlight {
 pub(super) struct Reserved {
     all: Arc<InFlight>,
     bytes: usize,
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Reserved {
     pub(super) const fn none(all: Arc<InFlight>) -> Self {
-        Self { all, bytes: 0 }
+        Self { all, bytes: 0, turn: None }
+    }
+
+    /// Waits until it is this body's turn, for a large one.
+    async fn take_turn(&mut self, bytes: usize) {
+        if bytes >= BESIDE_BYTES_MIN && self.turn.is_none() {
+            let turn = timeout(TURN_WITHIN, Arc::clone(&self.all.large).acquire_owned()).await;
+            self.turn = turn.ok().and_then(Result::ok);
+        }
+    }
+
+    /// Lets the next large body have its turn: this one is judged, or stands still.
+    pub(super) fn end_turn(&mut self) {
+        self.turn = None;
     }
 
     /// Makes the share at least `bytes` large.
@@ -84,12 +109,13 @@ impl Source {
         if announced.is_some_and(|length| length > bytes_max) {
             return Err(too_large);
         }
+        reserved.take_turn(announced.unwrap_or(0)).await;
         reserved.grow(announced.unwrap_or(0), limits.bytes_in_flight_max)?;
         self.read.reserve(announced.unwrap_or(0));
         let start = Instant::now();
         while let Some(incoming) = &mut self.incoming {
             let deadline = start + patience(limits, self.read.len());
-            let frame = timeout_at(deadline, incoming.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
+            let frame = next(incoming, deadline, reserved).await.ok_or(Refusal::BodyTimeout)?;
             let Some(frame) = frame else {
                 self.incoming = None;
                 break;
@@ -111,6 +137,21 @@ impl Source {
         let read = self.whole.unwrap_or_else(|| self.read.freeze());
         (read, self.incoming.map(|incoming| Rest { incoming, length: self.length }))
     }
+}
+
+/// The next piece of a body; `None` when it does not come in time. A large body that stands still ends its turn.
+async fn next(
+    incoming: &mut Incoming,
+    deadline: Instant,
+    reserved: &mut Reserved,
+) -> Option<Option<hyper::Result<Frame<Bytes>>>> {
+    if reserved.turn.is_some() {
+        if let Ok(frame) = timeout(STILL, incoming.frame()).await {
+            return Some(frame);
+        }
+        reserved.end_turn();
+    }
+    timeout_at(deadline, incoming.frame()).await.ok()
 }
 
 /// How long a body may have taken when so many bytes of it are here.

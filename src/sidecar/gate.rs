@@ -41,9 +41,10 @@ pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Inc
             let outcome = outcome(clearance.basis());
             visit.forward(outcome, Permit::from(clearance), None).await
         }
+        // What is rare is kept elsewhere: the state of a usual query is moved about several times.
         Ok(Ruling::Hold(held)) => Box::pin(hold::hold(visit, *held)).await,
         Ok(Ruling::Deny(denial)) => visit.refuse(&Refusal::Denied(denial)),
-        Err(refusal) if visit.posture() == Posture::Observe => visit.observe(refusal, source).await,
+        Err(refusal) if visit.posture() == Posture::Observe => Box::pin(visit.observe(refusal, source)).await,
         Err(refusal) => visit.refuse(&refusal),
     }
 }
@@ -127,6 +128,7 @@ pub(super) async fn judge_query(visit: &mut Visit, query: Query) -> Result<Rulin
     let format = visit.format.ok_or(Refusal::NotReady)?;
     let operation = query.operation;
     let judgement = judging::judge(visit, &in_force, format, query).await.map_err(Refusal::Denied)?;
+    visit.reserved.end_turn();
     visit.judged(&judgement);
     count(visit, &judgement, operation);
     alert(visit, &judgement);

@@ -9,12 +9,14 @@
 //! * A bad edit of a policy never changes what is in force.
 
 use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::beside::Beside;
 use super::hatch::Hatch;
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
@@ -68,6 +70,9 @@ pub enum ServeFailure {
     /// The gate cannot be built.
     #[error(transparent)]
     Gate(#[from] GateFailure),
+    /// There is no thread to be had.
+    #[error("the system gives no thread for what runs beside the gate")]
+    Thread(#[source] io::Error),
 }
 
 /// The record, counted.
@@ -102,10 +107,11 @@ impl Trail {
     }
 }
 
-/// Serves until `shutdown` is ready.
+/// Serves until `shutdown` is ready. The runtime that this runs on is for queries; a thread of its own has the rest.
 pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeFailure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let metrics = Metrics::new();
+    let beside = Beside::start().map_err(ServeFailure::Thread)?;
     let watcher = Watcher::start(PolicyFolder::at(&told.policies), told.settings.workload.clone())
         .map_err(ServeFailure::Policies)?;
     let trail = Arc::new(record(&told, &clock, &metrics)?);
@@ -115,11 +121,11 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     put_in_force(&loaded, &rulebook, &metrics);
     let recorder = Arc::clone(&trail) as Arc<dyn Recorder>;
     let holds = SqliteHolds::open_with(&told.data, Arc::clone(&clock), recorder, told.holds).await?;
-    let looking = holds.watch();
-    let (webhooks, sending) = alerts::start(told.alerts, Arc::clone(&clock), metrics.clone())?;
-    let calling = told
-        .callbacks
-        .map(|settings| callbacks::start(settings, Arc::clone(&holds), Arc::clone(&clock), metrics.clone()));
+    let looking = beside.within(|| holds.watch());
+    let (webhooks, sending) = beside.within(|| alerts::start(told.alerts, Arc::clone(&clock), metrics.clone()))?;
+    let calling = told.callbacks.map(|settings| {
+        beside.within(|| callbacks::start(settings, Arc::clone(&holds), Arc::clone(&clock), metrics.clone()))
+    });
     let calling = calling.transpose()?;
     let ports = Ports {
         rulebook: Arc::clone(&rulebook),
@@ -134,10 +140,12 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let queries = listeners.queries.local_addr().ok().map(tracing::field::display);
     let health = listeners.health.as_ref().and_then(|health| health.local_addr().ok()).map(tracing::field::display);
     tracing::info!(queries, metrics = health, "listening");
-    let watching = tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
-        changed(&change, &rulebook, &trail, &metrics);
-    }));
-    let showing = show(&told.data, &gate, &holds);
+    let watching = beside.within(|| {
+        tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
+            changed(&change, &rulebook, &trail, &metrics);
+        }))
+    });
+    let showing = beside.within(|| show(&told.data, &gate, &holds));
     gate.serve(listeners, shutdown).await;
     if let Some(showing) = showing {
         showing.abort();

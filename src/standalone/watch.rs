@@ -21,6 +21,10 @@ pub enum Change {
     Kept(LoadFailure),
 }
 
+/// How often in a row the file system must say the same of the files until they are taken to be the same without being
+/// read: two seconds, far more than the steps in which any file system counts time.
+const SAME_STAMPS_MIN: u32 = 8;
+
 /// Reads a folder again and again.
 #[derive(Debug)]
 pub struct Watcher {
@@ -31,6 +35,8 @@ pub struct Watcher {
     settled: Digest,
     /// What the reading before this one found.
     before: Digest,
+    /// What the file system said of the files last, and how often in a row.
+    stamp: (Option<Digest>, u32),
 }
 
 impl Watcher {
@@ -42,7 +48,7 @@ impl Watcher {
         let loaded = folder.load(&workload)?;
         let digest = loaded.digest;
         let current = Arc::new(ArcSwap::from_pointee(loaded));
-        Ok(Self { folder, workload, current, settled: digest, before: digest })
+        Ok(Self { folder, workload, current, settled: digest, before: digest, stamp: (None, 0) })
     }
 
     /// The policies in force, always the newest.
@@ -53,6 +59,9 @@ impl Watcher {
 
     /// Reads the folder once; `None` when there is nothing new to say.
     pub fn poll(&mut self) -> Option<Change> {
+        if self.untouched() {
+            return None;
+        }
         let read = self.folder.read();
         let seen = match &read {
             Ok(files) => digest(files),
@@ -70,6 +79,16 @@ impl Watcher {
         // A bad edit that was taken back needs no new rule set, but people want to hear that all is well.
         self.current.store(loaded.clone());
         Some(Change::Loaded(loaded))
+    }
+}
+
+impl Watcher {
+    /// Whether the files are what they were when they were last read, as far as the file system can tell.
+    fn untouched(&mut self) -> bool {
+        let stamp = self.folder.stamp();
+        let same = if stamp.is_some() && stamp == self.stamp.0 { self.stamp.1.saturating_add(1) } else { 0 };
+        self.stamp = (stamp, same);
+        same > SAME_STAMPS_MIN
     }
 }
 
@@ -181,6 +200,19 @@ mod tests {
         std::fs::remove_file(folder.path().join("b.yaml")).unwrap();
         watcher.poll();
         assert!(matches!(watcher.poll(), Some(Change::Loaded(_))), "taking the bad edit back is told");
+    }
+
+    #[test]
+    fn files_that_rest_are_not_read_and_an_edit_is_seen_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.yaml", &policy("a"));
+        let mut watcher = start(folder.path());
+        let rested = (0..100).take_while(|_| !watcher.untouched()).count();
+        assert!((8..100).contains(&rested), "{rested}");
+        write(folder.path(), "a.yaml", &policy("b"));
+        assert!(!watcher.untouched());
+        watcher.poll();
+        assert!(matches!(watcher.poll(), Some(Change::Loaded(_))));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -176,8 +177,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
                     return Poll::Ready(Ok(()));
                 }
                 Inbound::Guarding(_) => {
-                    let mut scratch = [0; READ_BYTES];
-                    let mut window = ReadBuf::new(&mut scratch);
+                    // Not cleared first: most calls find nothing to read.
+                    let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
+                    let mut window = ReadBuf::uninit(&mut scratch);
                     ready!(Pin::new(&mut this.inner).poll_read(cx, &mut window))?;
                     if window.filled().is_empty() {
                         this.eof = true;
