@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign::approvals::{ClientGone, Phase};
 use countersign::base::{Digest, HoldId};
 use countersign::sidecar::{ApiKeys, GateSettings};
+use countersign::wire::Server;
 
 use super::*;
 
@@ -349,4 +350,166 @@ async fn two_connections_never_use_one_approval_at_once() {
         bench.ledger.completed(0).await;
         assert_eq!((bench.upstream.received().len(), bench.desk.holds()[0].claims().len()), (1, 1));
     }
+}
+
+/// A stream of each format while it waits, and how it ends when people say no.
+struct Format {
+    server: Server,
+    path: &'static str,
+    body: &'static str,
+    media: &'static str,
+    /// What comes at once and every 10 s.
+    comment: fn(&str) -> bool,
+    /// What comes at the latest every 45 s.
+    delta: fn(&str) -> bool,
+    /// The word of an approval that was denied, where the format's clients look for it.
+    ended: fn(&str) -> String,
+}
+
+const EVENTS: &str = "text/event-stream; charset=utf-8";
+
+fn is_comment(chunk: &str) -> bool {
+    chunk.starts_with(": waiting for approval h-") && chunk.ends_with("\n\n")
+}
+
+fn data(chunk: &str) -> serde_json::Value {
+    serde_json::from_str(chunk.split_once("data: ").map_or(chunk, |(_, data)| data).trim()).unwrap()
+}
+
+fn code(value: &serde_json::Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+const FORMATS: [Format; 7] = [
+    Format {
+        server: Server::Openai,
+        path: CHAT,
+        body: r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"contract"}]}"#,
+        media: EVENTS,
+        comment: is_comment,
+        delta: |chunk| data(chunk)["choices"][0]["delta"] == serde_json::json!({"content": ""}),
+        ended: |chunk| code(&data(chunk)["error"]["code"]),
+    },
+    Format {
+        server: Server::Openai,
+        path: "/v1/completions",
+        body: r#"{"model":"m","stream":true,"prompt":"contract"}"#,
+        media: EVENTS,
+        comment: is_comment,
+        delta: |chunk| data(chunk)["choices"][0]["text"] == "",
+        ended: |chunk| code(&data(chunk)["error"]["code"]),
+    },
+    Format {
+        server: Server::Openai,
+        path: "/v1/responses",
+        body: r#"{"model":"m","stream":true,"store":false,"input":"contract"}"#,
+        media: EVENTS,
+        comment: is_comment,
+        delta: is_comment,
+        ended: |chunk| {
+            assert!(chunk.starts_with("event: error\n"), "{chunk}");
+            assert_eq!(data(chunk)["code"], data(chunk)["error"]["code"]);
+            code(&data(chunk)["code"])
+        },
+    },
+    Format {
+        server: Server::Openai,
+        path: "/v1/messages",
+        body: r#"{"model":"m","stream":true,"max_tokens":5,"messages":[{"role":"user","content":"contract"}]}"#,
+        media: EVENTS,
+        comment: is_comment,
+        delta: |chunk| chunk == "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        ended: |chunk| {
+            assert!(chunk.starts_with("event: error\n") && data(chunk)["type"] == "error", "{chunk}");
+            code(&data(chunk)["error"]["code"])
+        },
+    },
+    Format {
+        server: Server::Ollama,
+        path: "/api/chat",
+        body: r#"{"model":"m","messages":[{"role":"user","content":"contract"}]}"#,
+        media: "application/x-ndjson",
+        comment: |chunk| data(chunk)["message"]["content"] == "" && data(chunk)["done"] == false,
+        delta: |chunk| data(chunk)["message"]["content"] == "",
+        ended: |chunk| code(&data(chunk)["code"]),
+    },
+    Format {
+        server: Server::Ollama,
+        path: "/api/generate",
+        body: r#"{"model":"m","prompt":"contract"}"#,
+        media: "application/x-ndjson",
+        comment: |chunk| data(chunk)["response"] == "" && data(chunk)["done"] == false,
+        delta: |chunk| data(chunk)["response"] == "",
+        ended: |chunk| code(&data(chunk)["code"]),
+    },
+    Format {
+        server: Server::Tgi,
+        path: "/generate_stream",
+        body: r#"{"inputs":"contract"}"#,
+        media: EVENTS,
+        comment: is_comment,
+        delta: is_comment,
+        ended: |chunk| code(&data(chunk)["code"]),
+    },
+];
+
+#[tokio::test(start_paused = true)]
+async fn stream_of_every_format_is_kept_alive_and_refused_in_its_own_words() {
+    for format in &FORMATS {
+        let bench = Bench::with(Upstream::plain().await, |settings| settings.server = format.server);
+        let mut raw = Raw::connect(bench.address).await;
+        raw.send(post(format.path, format.body)).await;
+        let (status, headers) = raw.head().await;
+        let media = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
+        assert_eq!((status, media), (200, Some(format.media)), "{}", format.path);
+        let chunks = async |raw: &mut Raw, count: usize| {
+            let mut chunks = Vec::new();
+            for _ in 0..count {
+                chunks.push(String::from_utf8(raw.chunk().await.unwrap()).unwrap());
+            }
+            chunks
+        };
+        // At 0, 10, 20, 30 and 40 s; then the delta at 45 s.
+        let said = chunks(&mut raw, 6).await;
+        assert!(said[..5].iter().all(|chunk| (format.comment)(chunk)), "{}: {said:?}", format.path);
+        assert!((format.delta)(&said[5]), "{}: {}", format.path, said[5]);
+        bench.desk.decide(bench.desk.opened().await, Decision::Deny);
+        let last = chunks(&mut raw, 1).await;
+        assert_eq!((format.ended)(&last[0]), "approval_denied", "{}: {}", format.path, last[0]);
+        assert!(last[0].contains(&bench.desk.opened().await.to_string()), "it names the approval");
+        assert_eq!(raw.chunk().await, None, "and the stream ends");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_sends_every_kind_of_client_away_to_come_again() {
+    let bench = known(Upstream::plain().await);
+    let later = Raw::ask(bench.address, post_with(CHAT, &format!("{BOB}{ASYNC}"), &chat("the contract"))).await;
+    let id: HoldId = later.header("countersign-approval-id").unwrap().parse().unwrap();
+    let mut connections = Vec::new();
+    let waits = format!("{BOB}prefer: respond-async, wait=40\r\n");
+    let polls = get(&status_path(id), &format!("{BOB}prefer: wait=40\r\n"));
+    for request in [post_with(CHAT, &waits, &chat("the contract")), polls, post_with(CHAT, BOB, &chat("the contract"))]
+    {
+        let mut raw = Raw::connect(bench.address).await;
+        raw.send(request).await;
+        connections.push(raw);
+    }
+    let mut stream = Raw::connect(bench.address).await;
+    stream.send(post_with(CHAT, BOB, &streamed("the contract"))).await;
+    stream.head().await;
+    bench.stop.notify_one();
+    let mut answers = Vec::new();
+    for raw in &mut connections {
+        answers.push(raw.response().await);
+    }
+    let codes: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(codes, [202, 200, 409]);
+    let mut last = Vec::new();
+    while let Some(chunk) = stream.chunk().await {
+        last = chunk;
+    }
+    assert_eq!(code(&data(std::str::from_utf8(&last).unwrap())["error"]["code"]), "approval_pending");
+    bench.serving.await.unwrap();
+    assert!(bench.desk.holds().iter().all(|hold| hold.phase() == Phase::Pending), "nothing that was accepted is lost");
 }
