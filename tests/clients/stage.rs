@@ -252,6 +252,8 @@ fn spawn(manner: Manner, folder: &Path, address: SocketAddr, admin: SocketAddr, 
     command.args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string(), "--log-level", "warn"]);
     command.arg("--policies").arg(stage.join("policies.yaml")).arg("--api-keys").arg(stage.join("keys"));
     command.arg("--data").arg(folder).args(manner.flags());
+    // All clients come at once, with the same rule.
+    command.args(["--holds-per-minute-rule", "10000", "--holds-per-minute-all", "10000"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
