@@ -29,7 +29,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use cast::{Answer, AsksAgain, Scenario, Way, cases};
+use cast::{Answer, AsksAgain, Scenario, Way, cases, stories};
 use countersign::audit::Outcome;
 use show::{Show, answered, answered_at_once, attempts, came_again, demand, one_hold, outcomes, pending, refused};
 use stage::Manner;
@@ -56,7 +56,9 @@ static SHOW: LazyLock<Show> = LazyLock::new(|| {
     thread::spawn(|| LazyLock::force(&facts::BROKEN));
     let mut all = cases(&[Way::Direct, Way::Nginx], &SCENARIOS);
     all.extend(cases(&[Way::Nginx11], &[Scenario::Kill]));
-    Show::of(all, &[Manner::Default, Manner::Brief, Manner::Restarted, Manner::Killed], PATIENCE)
+    all.extend(cases(&[Way::Direct], &[Scenario::Ahead]));
+    all.extend(stories(&[Way::Direct, Way::Nginx]));
+    Show::of(&all, &[Manner::Default, Manner::Brief, Manner::Restarted, Manner::Killed], PATIENCE)
 });
 
 #[test]
@@ -184,6 +186,52 @@ fn query_survives_the_death_of_the_gate_in_one_hold() {
         }
         answered(played)?;
         one_hold(played)
+    });
+}
+
+#[test]
+fn approval_asked_for_ahead_of_time_is_there_when_the_query_comes() {
+    SHOW.each(Scenario::Ahead, |played| {
+        answered_at_once(played)?;
+        one_hold(played)?;
+        attempts(played, &[200])
+    });
+}
+
+#[test]
+fn client_that_asks_for_it_waits_without_a_connection() {
+    SHOW.each(Scenario::Later, |played| {
+        answered_at_once(played)?;
+        one_hold(played)?;
+        attempts(played, &[202, 200])?;
+        demand(played.done["phase"] == "Approved", "the status says something else")
+    });
+    SHOW.each(Scenario::LaterDenied, |played| {
+        refused(played, "approval_denied", "was denied")?;
+        attempts(played, &[202, 403])?;
+        demand(played.done["phase"] == "Denied", "the status says something else")
+    });
+}
+
+#[test]
+fn conversation_of_twenty_turns_is_held_once_until_the_approved_turn_is_changed() {
+    SHOW.each(Scenario::Converse, |played| {
+        demand(played.done["turns"] == 20 && played.received.len() == 20, "not twenty turns were answered")?;
+        demand(played.done["changed"] == "approval_denied", "the changed turn was not held again")?;
+        let mut expected = vec![Outcome::Allowed, Outcome::Allowed, Outcome::Held, Outcome::Released];
+        expected.extend([Outcome::Carried; 17]);
+        expected.extend([Outcome::Held, Outcome::Denied]);
+        outcomes(played, &expected)?;
+        demand(played.holds().len() == 2, "not one hold for the turn and one for its change")
+    });
+}
+
+#[test]
+fn hold_ends_with_its_client_only_where_its_chain_says_so() {
+    SHOW.each(Scenario::Leave, |played| demand(played.phases == ["Cancelled"], "the hold was not cancelled"));
+    SHOW.each(Scenario::Stay, |played| {
+        demand(played.received.is_empty(), "it reached the model server")?;
+        demand(played.phases == ["Pending"], "the hold did not stay")
     });
 }
 

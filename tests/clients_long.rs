@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_mins(12);
 static SHOW: LazyLock<Show> = LazyLock::new(|| {
     let mut all = cases(&[Way::Direct, Way::Nginx], &[Scenario::Minutes]);
     all.extend(cases(&[Way::Direct], &[Scenario::Slice]));
-    Show::of(all, &[Manner::Default, Manner::Patient], PATIENCE)
+    Show::of(&all, &[Manner::Default, Manner::Patient], PATIENCE)
 });
 
 #[test]

@@ -109,6 +109,8 @@ async def run_one_async(case, mode):
 
 def main(modes):
     """Runs the cases that standard input gives; `modes` are functions, plain or asynchronous, by name."""
+    # What libraries warn of is seen by what they do.
+    logging.getLogger().addHandler(logging.NullHandler())
     for name in ("httpx", "httpx2"):
         logging.getLogger(name).setLevel(logging.INFO)
         logging.getLogger(name).addHandler(Heads())

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::upstream::Received;
+
 /// A client library, or curl.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Client {
@@ -38,6 +40,9 @@ pub enum Answer {
     /// What keeps a held stream alive never reaches the caller: comments and pings.
     StreamedQuietly,
 }
+
+/// The call that proves nothing about who asks.
+const ANONYMOUS: &str = "chat-anonymous";
 
 const fn whole(name: &'static str) -> Call {
     Call { name, answer: Answer::Whole }
@@ -155,6 +160,18 @@ pub enum Scenario {
     Restart,
     /// The gate is killed and started again during the hold.
     Kill,
+    /// People were asked before the query came.
+    Ahead,
+    /// The client asks now and fetches the answer later.
+    Later,
+    /// The same, and people say no.
+    LaterDenied,
+    /// Twenty turns, of which the third is held.
+    Converse,
+    /// The client goes away, and its hold with it.
+    Leave,
+    /// The client goes away, and its hold stays.
+    Stay,
 }
 
 impl Scenario {
@@ -172,13 +189,20 @@ impl Scenario {
             Self::Expire => "expire",
             Self::Restart => "restart",
             Self::Kill => "kill",
+            Self::Ahead => "ahead",
+            Self::Later => "later",
+            Self::LaterDenied => "later-denied",
+            Self::Converse => "converse",
+            Self::Leave => "leave",
+            Self::Stay => "stay",
         }
     }
 
     /// What the query says; the policies of the stage look for these words.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Pass => "Tell me about swans.",
+            Self::Pass | Self::Converse => "Tell me about swans.",
+            Self::Leave => "Summarise the handover.",
             Self::Refuse => "Tell me the forbidden word.",
             Self::Redact => "Write to ada@example.org, please.",
             Self::Expire => "Summarise the ephemeral paper.",
@@ -189,7 +213,11 @@ impl Scenario {
             | Self::Slice
             | Self::Join
             | Self::Restart
-            | Self::Kill => "Summarise the contract.",
+            | Self::Kill
+            | Self::Ahead
+            | Self::Later
+            | Self::LaterDenied
+            | Self::Stay => "Summarise the contract.",
         }
     }
 
@@ -241,6 +269,11 @@ impl Case {
         format!("{}.{}.{}.{}", self.way.name(), self.scenario.name(), self.client.name, self.call.name)
     }
 
+    /// Nobody in particular asks.
+    pub fn is_anonymous(&self) -> bool {
+        self.call.name == ANONYMOUS
+    }
+
     pub fn text(&self) -> String {
         format!("{} Grüße", self.said(self.scenario.sentence()))
     }
@@ -250,6 +283,18 @@ impl Case {
         format!("[{}] {sentence}", self.id())
     }
 
+    /// The body that this case sends, after what the same call has sent without a gate.
+    pub fn sends(&self, like: &Received) -> Option<String> {
+        let like = String::from_utf8(like.body.clone()).ok()?;
+        let from = self.bare().said(Scenario::Pass.sentence());
+        like.contains(&from).then(|| like.replace(&from, &self.said(self.scenario.forwarded())))
+    }
+
+    /// The same call without a gate.
+    pub const fn bare(&self) -> Self {
+        Self { way: Way::Bare, scenario: Scenario::Pass, ..*self }
+    }
+
     pub fn streams(&self) -> bool {
         self.call.answer != Answer::Whole
     }
@@ -257,10 +302,14 @@ impl Case {
     /// How long people take at least.
     pub fn takes(&self) -> Duration {
         match self.scenario {
+            // nginx gives up after 60 s without a byte, so it must have been comments that kept this alive.
+            Scenario::Outlast if self.call.answer == Answer::StreamedQuietly && self.way == Way::Nginx => {
+                Duration::from_secs(63)
+            }
             // A stream is given an empty delta after 45 s, where its format has them.
             Scenario::Outlast => Duration::from_secs(46),
             // A stream is past the slices of clients that do not stream.
-            Scenario::Join if self.streams() => Duration::from_secs(5),
+            Scenario::Join if self.streams() => Duration::from_secs(9),
             Scenario::Minutes if self.streams() => Duration::from_mins(6),
             Scenario::Minutes => Duration::from_mins(4),
             // Within a slice of 290 s: Node gives up after 300 s, whatever its time-out.
@@ -268,6 +317,26 @@ impl Case {
             _ => Duration::ZERO,
         }
     }
+}
+
+/// What only some clients play: they go about it in a way of their own.
+pub fn stories(ways: &[Way]) -> Vec<Case> {
+    const STORIES: &[(&str, Call, Scenario)] = &[
+        ("openai-python", whole("conversation"), Scenario::Converse),
+        ("openai-python", streamed("conversation-stream"), Scenario::Converse),
+        ("openai-python", whole("leaves"), Scenario::Leave),
+        ("openai-python", streamed("leaves-stream"), Scenario::Leave),
+        ("openai-python", whole("leaves"), Scenario::Stay),
+        ("openai-python", streamed("leaves-stream"), Scenario::Stay),
+        ("curl", whole("ask-later"), Scenario::Later),
+        ("curl", whole("ask-later"), Scenario::LaterDenied),
+        ("curl", whole(ANONYMOUS), Scenario::Join),
+    ];
+    let client = |name: &str| CLIENTS.iter().find(|client| client.name == name).expect("the client plays");
+    let all = ways.iter().flat_map(|&way| {
+        STORIES.iter().map(move |(name, call, scenario)| Case { client: client(name), call, scenario: *scenario, way })
+    });
+    all.collect()
 }
 
 /// Every client, in every way of calling it, over these ways, in these scenarios.

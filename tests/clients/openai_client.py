@@ -102,8 +102,55 @@ async def async_responses_stream(case):
     return "".join(case.pieces)
 
 
+def conversation(case, ask):
+    """Twenty turns, each sent with all before it, as chat programs do; the third is about something that is held. Then the
+    same again with a letter of that turn changed."""
+    said = [{"role": "user", "content": case.text}]
+    for turn in range(1, 21):
+        answer = ask(said)
+        case.extra["turns"] = turn
+        question = "What does the merger say?" if turn == 2 else f"And then, {turn}?"
+        said += [{"role": "assistant", "content": answer}, {"role": "user", "content": question}]
+    assert said[4]["content"] == "What does the merger say?"
+    said[4] = {"role": "user", "content": "What does the merger pay?"}
+    try:
+        ask(said)
+    except openai.APIError as failure:
+        case.extra["changed"] = failure.code
+    return answer
+
+
+def whole_conversation(case):
+    def ask(said):
+        return client(case).chat.completions.create(model="demo", messages=said).choices[0].message.content
+
+    return conversation(case, ask)
+
+
+def streamed_conversation(case):
+    def ask(said):
+        parts = client(case).chat.completions.create(model="demo", messages=said, stream=True)
+        return "".join(choice.delta.content or "" for part in parts for choice in part.choices)
+
+    return conversation(case, ask)
+
+
+def leaves(case):
+    """Has little time, and does not ask again."""
+    return client(case).with_options(timeout=12, max_retries=0).chat.completions.create(**messages(case)).id
+
+
+def leaves_stream(case):
+    """Hangs up when the stream has begun."""
+    client(case).chat.completions.create(**messages(case), stream=True).close()
+
+
 main(
     {
+        "leaves": leaves,
+        "leaves-stream": leaves_stream,
+        "conversation": whole_conversation,
+        "conversation-stream": streamed_conversation,
         "chat": chat,
         "chat-stream": chat_stream,
         "chat-helper": chat_helper,

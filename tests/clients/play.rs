@@ -13,7 +13,7 @@ use countersign::audit::{Outcome, QueryJudged};
 use countersign::base::{Clock as _, HoldId, SystemClock};
 use serde_json::{Value, json};
 
-use super::cast::{CLIENTS, Case, Client, Scenario, Way};
+use super::cast::{CLIENTS, Case, Client, Scenario};
 use super::people::People;
 use super::stage::{Gate, Stage, key};
 use super::upstream::Received;
@@ -30,6 +30,8 @@ pub struct Seen {
     pub kept_alive: bool,
     /// Its last word.
     pub done: Option<Value>,
+    /// Its holds, as long as they waited: of anonymous callers only the text tells, which is not kept afterwards.
+    pub holds: BTreeSet<String>,
     /// Whether people have decided about it.
     pub decided: bool,
 }
@@ -45,6 +47,8 @@ pub struct Played {
     /// The last word of the client program; null when it never said it.
     pub done: Value,
     pub judged: Vec<QueryJudged>,
+    /// What became of its holds.
+    pub phases: Vec<String>,
     pub received: Vec<Received>,
     /// What it got of the same call without a gate.
     pub bare: Option<Received>,
@@ -84,26 +88,43 @@ pub fn play(stage: &Stage, cases: &[Case], patience: Duration) -> Vec<Played> {
         let _ = program.kill();
         let _ = program.wait();
     }
-    let judged: HashMap<Option<String>, Vec<QueryJudged>> =
-        stage.gates.iter().flat_map(Gate::judged).fold(HashMap::new(), |mut by_user, judged| {
-            by_user.entry(judged.caller.user.clone()).or_default().push(judged);
-            by_user
-        });
+    let judged: Vec<QueryJudged> = stage.gates.iter().flat_map(Gate::judged).collect();
+    let holds: Vec<Value> = stage.gates.iter().flat_map(Gate::holds).collect();
     let board = board.lock().unwrap();
     let played = cases.iter().map(|case| {
         let id = case.id();
         let seen = board.get(&id).cloned().unwrap_or_default();
+        let user = |user: Option<&str>| user == Some(&id);
+        let own = holds.iter().filter(|hold| {
+            let name = hold["metadata"]["name"].as_str().unwrap_or_default();
+            user(hold["spec"]["requester"]["user"].as_str()) || seen.holds.contains(name)
+        });
+        let asked = |judged: &&QueryJudged| {
+            let held = judged.hold.is_some_and(|hold| seen.holds.contains(&hold.to_string()));
+            held || user(judged.caller.user.as_deref())
+        };
+        let phase = |hold: &Value| hold["status"]["phase"].as_str().unwrap_or_default().to_owned();
         Played {
             case: *case,
-            heads: seen.heads,
+            heads: seen.heads.clone(),
             kept_alive: seen.kept_alive,
-            done: seen.done.unwrap_or_default(),
-            judged: judged.get(&Some(id)).cloned().unwrap_or_default(),
+            done: seen.done.clone().unwrap_or_default(),
+            judged: judged.iter().filter(asked).cloned().collect(),
+            phases: own.map(phase).collect(),
             received: stage.received(case),
-            bare: stage.received(&Case { way: Way::Bare, scenario: Scenario::Pass, ..*case }).pop(),
+            bare: stage.bare(case),
         }
     });
     played.collect()
+}
+
+/// Whether it is this case that waits. Of anonymous callers only the text tells.
+pub fn is_of(hold: &Value, case: &Case) -> bool {
+    let (id, spec) = (case.id(), &hold["spec"]);
+    match spec["requester"]["user"].as_str() {
+        Some(user) => user == id,
+        None => spec["excerpt"].as_str().is_some_and(|excerpt| excerpt.contains(&format!("[{id}]"))),
+    }
 }
 
 /// Starts a client's program with its cases, and notes what it says.
@@ -111,7 +132,8 @@ fn start(client: &'static Client, stage: &Stage, cases: &[Case], board: &Board) 
     let own = cases.iter().filter(|case| case.client == client);
     let told: Vec<Value> = own
         .map(|case| {
-            json!({"id": case.id(), "mode": case.call.name, "url": stage.url(case), "key": key(&case.id()),
+            json!({"id": case.id(), "mode": case.call.name, "url": stage.url(case),
+                "key": if case.is_anonymous() { String::new() } else { key(&case.id()) },
                 "text": case.text(), "asks_again": asks_again(case.scenario)})
         })
         .collect();

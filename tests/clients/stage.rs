@@ -32,7 +32,20 @@ spec: {stages: [{name: owners, approvers: [{user: alice}]}]}
 apiVersion: countersign.dev/v1alpha1
 kind: ApprovalChain
 metadata: {name: hurried}
-spec: {expiresAfter: 6s, stages: [{name: owners, approvers: [{user: alice}]}]}
+spec: {expiresAfter: 11s, stages: [{name: owners, approvers: [{user: alice}]}]}
+---
+apiVersion: countersign.dev/v1alpha1
+kind: ApprovalChain
+metadata: {name: fleeting}
+spec: {onClientGone: Cancel, stages: [{name: owners, approvers: [{user: alice}]}]}
+---
+apiVersion: countersign.dev/v1alpha1
+kind: ApprovalPolicy
+metadata: {name: conversations}
+spec:
+  carryFor: 1h
+  rules:
+  - {name: mergers, match: {keywords: [merger]}, action: {type: Hold, chain: owners}}
 ---
 apiVersion: countersign.dev/v1alpha1
 kind: ApprovalPolicy
@@ -42,6 +55,7 @@ spec:
   - {name: refuse, match: {keywords: [forbidden]}, action: {type: Deny, message: Not that word.}}
   - {name: mask, match: {detectors: [email]}, action: {type: Redact}}
   - {name: contracts, match: {keywords: [contract]}, action: {type: Hold, chain: owners}}
+  - {name: handovers, match: {keywords: [handover]}, action: {type: Hold, chain: fleeting}}
   - {name: papers, match: {keywords: [ephemeral]}, action: {type: Hold, chain: hurried}}
 ";
 
@@ -65,7 +79,8 @@ impl Manner {
         match self {
             Self::Default => &[],
             Self::Patient => &["--hold-slice", "290s"],
-            Self::Brief => &["--hold-slice", "4s", "--hold-retry-after", "1s"],
+            // Long enough for a person at a busy machine within three of them, which is what most libraries wait for.
+            Self::Brief => &["--hold-slice", "8s", "--hold-retry-after", "1s"],
             // Who is told to come again comes when the gate is back.
             Self::Restarted | Self::Killed => &["--hold-retry-after", "4s"],
         }
@@ -79,7 +94,13 @@ impl Manner {
             | Scenario::Approve
             | Scenario::Deny
             | Scenario::Outlast
-            | Scenario::Minutes => Self::Default,
+            | Scenario::Minutes
+            | Scenario::Ahead
+            | Scenario::Later
+            | Scenario::LaterDenied
+            | Scenario::Converse
+            | Scenario::Leave
+            | Scenario::Stay => Self::Default,
             Scenario::Slice => Self::Patient,
             Scenario::Join | Scenario::Expire => Self::Brief,
             Scenario::Restart => Self::Restarted,
@@ -102,7 +123,7 @@ pub struct Gate {
 
 pub struct Stage {
     /// Gone when the stage is dropped.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub upstream: Upstream,
     pub gates: Vec<Gate>,
     nginx: Child,
@@ -125,12 +146,12 @@ impl Stage {
             gate.wait_until_ready();
         }
         let nginx = nginx(folder.path(), &gates);
-        Self { _folder: folder, upstream, gates, nginx, _runtime: runtime }
+        Self { folder, upstream, gates, nginx, _runtime: runtime }
     }
 
     /// Where a case's client is pointed.
     pub fn url(&self, case: &Case) -> String {
-        let gate = self.gates.iter().find(|gate| gate.manner == Manner::of(case.scenario));
+        let gate = self.gate(case);
         let address = match case.way {
             Way::Bare => self.upstream.address,
             Way::Direct => gate.expect("the stage has the gates of its cases").address,
@@ -138,6 +159,29 @@ impl Stage {
             Way::Nginx11 => gate.expect("the stage has the gates of its cases").behind_nginx11,
         };
         format!("http://{address}")
+    }
+
+    pub fn gate(&self, case: &Case) -> Option<&Gate> {
+        self.gates.iter().find(|gate| gate.manner == Manner::of(case.scenario))
+    }
+
+    /// What the model server got of the same call without a gate.
+    pub fn bare(&self, case: &Case) -> Option<Received> {
+        self.received(&case.bare()).pop()
+    }
+
+    /// Asks for approval of what a case will send, before it does.
+    pub fn ask_ahead(&self, case: &Case, like: &Received) {
+        let body = case.sends(like).expect("the text is in the body as it was written");
+        let file = self.folder.path().join("query.json");
+        fs::write(&file, body).unwrap();
+        let route = like.line().rsplit_once(' ').map_or("", |(route, _)| route);
+        let gate = self.gate(case).expect("the stage has the gates of its cases");
+        let (file, policies) = (file.display().to_string(), self.folder.path().join("policies.yaml"));
+        let policies = policies.display().to_string();
+        let arguments = ["request", &file, "--policies", &policies, "--server", "ollama", "--route", route];
+        let asked = gate.countersign(&[&arguments[..], &["--user", &case.id()]].concat());
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     }
 
     /// What reached the model server of this case.
@@ -220,7 +264,26 @@ impl Gate {
 
     /// The queries that wait, as the program lists them.
     pub fn waiting(&self) -> Vec<Value> {
-        let listed = self.countersign(&["approvals", "list", "-o", "json"]);
+        self.listed(&[])
+    }
+
+    /// Those that were decided, too.
+    pub fn holds(&self) -> Vec<Value> {
+        self.listed(&["--all"])
+    }
+
+    /// One person decides about these.
+    pub fn decide<'a>(&self, decision: &str, holds: impl IntoIterator<Item = &'a Value>) {
+        let ids: Vec<&str> = holds.into_iter().filter_map(|hold| hold["metadata"]["name"].as_str()).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let decided = self.countersign(&[&[decision], &ids[..], &["--as", "alice", "--reason", "seen it"]].concat());
+        assert!(decided.status.success(), "{}", String::from_utf8_lossy(&decided.stderr));
+    }
+
+    fn listed(&self, more: &[&str]) -> Vec<Value> {
+        let listed = self.countersign(&[&["approvals", "list", "-o", "json"], more].concat());
         serde_json::from_slice(&listed.stdout).unwrap_or_default()
     }
 
@@ -252,6 +315,8 @@ fn spawn(manner: Manner, folder: &Path, address: SocketAddr, admin: SocketAddr, 
     command.args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string(), "--log-level", "warn"]);
     command.arg("--policies").arg(stage.join("policies.yaml")).arg("--api-keys").arg(stage.join("keys"));
     command.arg("--data").arg(folder).args(manner.flags());
+    // All clients come at once, with the same rule.
+    command.args(["--holds-per-minute-rule", "10000", "--holds-per-minute-all", "10000"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
