@@ -10,6 +10,7 @@
 //! * A query that repeats released texts is [`Carried`] only when nothing else holds it.
 //! * Two decisions at once are serialised by the store's version check; a decision on a finished hold is an error.
 //! * The people of a quorum are distinct, named by the stage, and not the requester where the chain separates duties.
+//! * An approval is of one form of the query, named by its digest; after an edit the others approve the edited form.
 //! * What a caller wrote is shown as visible characters only, and framed as untrusted.
 //!
 //! # Limits
@@ -25,6 +26,7 @@ mod advance;
 mod ask;
 mod chain;
 mod decoding;
+mod edit;
 mod excerpt;
 mod full;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -43,6 +45,7 @@ mod visible;
 pub use advance::{CLAIM_WINDOW, CLAIMS_MAX, Effect, Event, Refused, Step, advance, who_may_decide};
 pub use ask::{Ahead, Ask, Reason, Requester, reasons};
 pub use chain::{Approver, Chain, ClientGone, Quorum, Stage, VALID_FOR_MAX_DEFAULT};
+pub use edit::{EDITS_MAX, Edit, Edited, Form, edited};
 pub use excerpt::{Excerpt, excerpt};
 pub use full::full;
 pub use hold::{ATTENDED_FOR, Claim, EXCERPT_BYTES_MAX, Ending, Hold, Obstacle, Phase, Track, Vote, later};

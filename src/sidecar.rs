@@ -48,7 +48,7 @@ mod visit;
 
 pub use accept::{Gate, GateFailure, Listeners, Ports};
 pub use callback::{CallbackParse, CallbackRules};
-pub use hold::{HELD_TEXT_BYTES_MAX, HeldQueries, HeldText};
+pub use hold::{EditFailure, HELD_TEXT_BYTES_MAX, HeldQueries, HeldText, JudgedEdit};
 pub use identity::{
     Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwksUrl, JwtSettings, Network, NetworkParse,
     TrustedProxy,

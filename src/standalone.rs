@@ -12,9 +12,9 @@ mod watch;
 
 pub use callbacks::CallbackSettings;
 pub use holds::{
-    FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, LOOK_EVERY, Listed, Missing, PENDING_MAX,
-    PENDING_PER_REQUESTER_MAX, REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX, SqliteHolds, Store, StoreFailure,
-    approval_request,
+    EDITED_BYTES_MAX, EditedText, FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, LOOK_EVERY, Listed, Missing,
+    PENDING_MAX, PENDING_PER_REQUESTER_MAX, REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX, SqliteHolds, Store,
+    StoreFailure, approval_request,
 };
 pub use policies::{FOLDER_FILES_MAX, LoadFailure, Loaded, PolicyFile, PolicyFolder, documents, gather};
 pub use probe::probe;

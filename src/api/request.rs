@@ -155,8 +155,14 @@ pub struct ApprovalRequestStatus {
     /// Who may decide now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvers: Option<String>,
-    /// Every decision that counted, in order.
+    /// Every decision that counts, in order.
     pub votes: Vec<RequestVote>,
+    /// Decisions about the query as it was before an edit: they count no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lapsed: Vec<RequestVote>,
+    /// What approvers made of the query, in order; `spec` is that of the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<RequestEdit>,
     /// When it ended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<String>,
@@ -166,6 +172,22 @@ pub struct ApprovalRequestStatus {
     /// When its answer was delivered whole, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<String>,
+}
+
+/// One edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestEdit {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// SHA-256 of what a release would have forwarded before.
+    pub original: String,
+    /// SHA-256 of what it forwards since.
+    pub edited: String,
 }
 
 /// One decision.

@@ -5,10 +5,12 @@
 
 use jiff::Timestamp;
 
+use super::edit;
 use super::hold::later;
 use super::person::{Standing, standing};
 use super::{
-    Approver, Ballot, Chain, Claim, Decision, Ending, Hold, Person, Phase, Seen, Stage, Track, Unseen, View, Vote,
+    Approver, Ballot, Chain, Claim, Decision, EDITS_MAX, Edit, Ending, Hold, Obstacle, Person, Phase, Seen, Stage,
+    Track, Unseen, View, Vote,
 };
 use crate::base::{Digest, HoldId};
 use crate::rules::ChainRef;
@@ -27,6 +29,8 @@ pub(super) const NAME_BYTES_MAX: usize = 256;
 pub enum Event {
     /// A person decided.
     Decided(Ballot),
+    /// A person put other bytes in the query's place, and approves those.
+    Edited(Box<Edit>),
     /// Time has passed: escalations and expiry that are due take place.
     Tick,
     /// A client waits, or was told to be back by then. Matters only where the chains cancel what nobody waits for.
@@ -85,6 +89,11 @@ pub enum Effect {
         chain: ChainRef,
         /// The stage's name.
         stage: String,
+    },
+    /// People decide about another form of the query from now on.
+    Edited {
+        /// Its digest.
+        form: Digest,
     },
     /// The hold has ended.
     Settled(Phase),
@@ -151,6 +160,23 @@ pub enum Refused {
         /// Where that is, for people to read.
         places: String,
     },
+    /// An edit of a form that is no longer what people decide about.
+    #[error("hold `{0}` was edited by somebody else since")]
+    OtherForm(HoldId),
+    /// An edit that changes nothing.
+    #[error("the edit changes nothing of what hold `{0}` is for")]
+    NothingChanged(HoldId),
+    /// One edit too many.
+    #[error("hold `{0}` was edited {EDITS_MAX} times, which is the most")]
+    TooManyEdits(HoldId),
+    /// An edit that nobody could ever approve.
+    #[error("nobody can approve hold `{id}` edited like this: {obstacle}")]
+    NeverApprovable {
+        /// Which hold.
+        id: HoldId,
+        /// Why.
+        obstacle: Obstacle,
+    },
     /// A claim before people approved it, or after they did not.
     #[error("hold `{id}` is not approved: {}", phase.name())]
     NotApproved {
@@ -179,6 +205,7 @@ pub fn advance(hold: &Hold, event: Event, now: Timestamp) -> Result<Step, Refuse
     match event {
         Event::Tick => timers(&mut step, now),
         Event::Decided(ballot) => decide(&mut step, &ballot, now)?,
+        Event::Edited(edit) => edit::apply(&mut step, *edit, now)?,
         Event::Attended { until } => attend(&mut step, until, now)?,
         Event::Resumed { until } => step.hold.attended_until = step.hold.attended_until.map(|at| at.max(until)),
         Event::ClientGone => cancel(&mut step, Ending::ClientGone, now)?,
@@ -225,7 +252,7 @@ fn settle(step: &mut Step, how: Ending, now: Timestamp) {
 }
 
 /// Applies what is due, then demands that the hold still waits.
-fn still_pending(step: &mut Step, now: Timestamp) -> Result<(), Refused> {
+pub(super) fn still_pending(step: &mut Step, now: Timestamp) -> Result<(), Refused> {
     timers(step, now);
     match step.hold.phase() {
         Phase::Pending => Ok(()),
@@ -250,7 +277,7 @@ fn cancel(step: &mut Step, how: Ending, now: Timestamp) -> Result<(), Refused> {
     Ok(())
 }
 
-fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refused> {
+pub(super) fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refused> {
     still_pending(step, now)?;
     well_spoken(&ballot.by, &ballot.reason)?;
     let seen = View::of(&step.hold).seen(ballot.view).ok_or(Refused::OtherView(step.hold.id()))?;
@@ -278,10 +305,12 @@ fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refuse
 /// Whether the person was shown what the query is held for, or every chain where the approval counts does without.
 fn shown(hold: &Hold, ballot: &Ballot, seen: Seen, counted: &[usize]) -> Result<(), Refused> {
     let chains = || counted.iter().filter_map(|index| hold.ask.chains.get(*index));
-    if ballot.decision == Decision::Deny || chains().all(|chain| chain.allow_unseen) {
+    let id = hold.id();
+    // Without a view it is not known which form an approval is of.
+    let unnamed = seen == Seen::Nothing && hold.form() > 0;
+    if ballot.decision == Decision::Deny || (!unnamed && chains().all(|chain| chain.allow_unseen)) {
         return Ok(());
     }
-    let id = hold.id();
     let lacking: Vec<&Unseen> = seen.lacks(&hold.ask.unseen).collect();
     let places = |list: &[&Unseen]| list.iter().map(|one| one.place()).collect::<Vec<_>>().join(", ");
     let opaque: Vec<&Unseen> = lacking.iter().copied().filter(|one| matches!(one, Unseen::Opaque { .. })).collect();
@@ -294,7 +323,7 @@ fn shown(hold: &Hold, ballot: &Ballot, seen: Seen, counted: &[usize]) -> Result<
     if lacking.is_empty() { Ok(()) } else { Err(Refused::NotShown { id, places: places(&lacking) }) }
 }
 
-fn well_spoken(by: &Person, reason: &str) -> Result<(), Refused> {
+pub(super) fn well_spoken(by: &Person, reason: &str) -> Result<(), Refused> {
     if by.name.trim().is_empty() || by.name.len() > NAME_BYTES_MAX {
         return Err(Refused::BadName);
     }
@@ -307,15 +336,17 @@ fn well_spoken(by: &Person, reason: &str) -> Result<(), Refused> {
 /// Enters the ballot in the current stage of every chain where it counts; answers with their indices, never none.
 fn count(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<Vec<usize>, Refused> {
     let (mut counted, mut repeated, mut own) = (Vec::new(), false, false);
+    let form = step.hold.form();
     let Step { hold, effects } = step;
     for (index, (chain, track)) in hold.ask.chains.iter().zip(&mut hold.tracks).enumerate() {
         let Some(stage) = track.current(chain) else { continue };
         match standing(chain, stage, track.reach(), &ballot.by, &hold.ask.requester) {
             Standing::Stranger => {}
             Standing::Own => own = true,
-            Standing::Eligible if has_voted(track, &ballot.by) => repeated = true,
+            Standing::Eligible if has_voted(track, &ballot.by, form) => repeated = true,
             Standing::Eligible => {
-                track.votes.push(Vote { stage: track.stage, ballot: ballot.clone(), at: now });
+                withdraw(track, &ballot.by);
+                track.votes.push(Vote { stage: track.stage, form, ballot: ballot.clone(), at: now });
                 effects.push(Effect::Counted { chain: chain.name.clone(), stage: stage.name.clone() });
                 counted.push(index);
             }
@@ -332,8 +363,16 @@ fn count(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<Vec<usize>,
     }
 }
 
-fn has_voted(track: &Track, person: &Person) -> bool {
-    track.votes.iter().any(|vote| vote.stage == track.stage && person.is(&vote.ballot.by.name))
+fn has_voted(track: &Track, person: &Person, form: usize) -> bool {
+    let here = |vote: &Vote| vote.stage == track.stage && vote.form == form;
+    track.votes.iter().any(|vote| here(vote) && person.is(&vote.ballot.by.name))
+}
+
+/// What a person said here of an earlier form gives way to what they say of this one.
+fn withdraw(track: &mut Track, person: &Person) {
+    let stage = track.stage;
+    let before = |vote: &mut Vote| vote.stage == stage && person.is(&vote.ballot.by.name);
+    track.lapsed.extend(track.votes.extract_if(.., before));
 }
 
 /// Distinct people by construction: [`count`] enters nobody twice in a stage.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::person::{Reach, enough};
 use super::unseen::UNSEEN_MAX;
-use super::{Ask, Ballot, Chain, ClientGone, Stage, Unseen};
+use super::{Ask, Ballot, Chain, ClientGone, Edited, Stage, Unseen};
 use crate::base::{Content, Digest, Hasher, HoldId};
 use crate::rules::ChainRef;
 
@@ -67,6 +67,9 @@ pub enum Obstacle {
     /// Separation of duties cannot be kept when nobody knows who asked.
     #[error("chain `{0}` separates duties and the caller is anonymous")]
     UnknownRequester(ChainRef),
+    /// Its time was over before it was asked.
+    #[error("the time of chain `{0}` is over")]
+    NoTime(ChainRef),
     /// The people named are fewer than the quorum, fallback included.
     #[error("stage `{stage}` of chain `{chain}` does not name enough people who may decide")]
     TooFewPeople {
@@ -126,6 +129,9 @@ pub(super) enum State {
 pub struct Vote {
     /// In which stage of the chain, by index.
     pub stage: usize,
+    /// Which form of the query it was about: how often that had been edited.
+    #[serde(default)]
+    pub(super) form: usize,
     /// Who, what and why.
     pub ballot: Ballot,
     /// When.
@@ -140,13 +146,16 @@ pub struct Track {
     pub(super) escalated_at: Option<Timestamp>,
     pub(super) satisfied_at: Option<Timestamp>,
     pub(super) votes: Vec<Vote>,
+    /// Decisions about forms that were edited since: they count no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lapsed: Vec<Vote>,
 }
 
 impl Track {
-    fn open(chain: &Chain, ask: &Ask) -> Self {
-        let mut track =
-            Self { stage: 0, stage_since: ask.opened_at, escalated_at: None, satisfied_at: None, votes: Vec::new() };
-        track.enter(0, chain, ask, ask.opened_at);
+    pub(super) fn open(chain: &Chain, ask: &Ask, now: Timestamp) -> Self {
+        let (votes, lapsed) = (Vec::new(), Vec::new());
+        let mut track = Self { stage: 0, stage_since: now, escalated_at: None, satisfied_at: None, votes, lapsed };
+        track.enter(0, chain, ask, now);
         track
     }
 
@@ -188,6 +197,12 @@ impl Track {
         &self.votes
     }
 
+    /// Decisions about forms of the query that were edited since: they count no more.
+    #[must_use]
+    pub fn lapsed(&self) -> &[Vote] {
+        &self.lapsed
+    }
+
     pub(super) const fn reach(&self) -> Reach {
         if self.escalated_at.is_some() { Reach::WithFallback } else { Reach::Approvers }
     }
@@ -222,6 +237,8 @@ pub struct Hold {
     /// Until when somebody waits; `None` where it does not matter whether anybody does.
     #[serde(default)]
     pub(super) attended_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) edits: Vec<Edited>,
 }
 
 impl Hold {
@@ -229,14 +246,24 @@ impl Hold {
     #[must_use]
     pub fn open(ask: Ask) -> Self {
         let ask = bounded(ask);
-        let tracks = ask.chains.iter().map(|chain| Track::open(chain, &ask)).collect();
+        let tracks = ask.chains.iter().map(|chain| Track::open(chain, &ask, ask.opened_at)).collect();
         let at = ask.opened_at;
         let state = match obstacle(&ask) {
             Some(obstacle) => State::Ended { at, how: Ending::NeverApprovable(obstacle) },
             None => State::Pending,
         };
         let attended_until = cancels(&ask).then(|| later(at, ATTENDED_FOR));
-        Self { ask, state, tracks, claims: Vec::new(), delivered_at: None, version: 0, changed_at: at, attended_until }
+        Self {
+            ask,
+            state,
+            tracks,
+            claims: Vec::new(),
+            delivered_at: None,
+            version: 0,
+            changed_at: at,
+            attended_until,
+            edits: Vec::new(),
+        }
     }
 
     /// Until when somebody counts as waiting; `None` where the hold lives on whether anybody waits or not.
@@ -360,7 +387,7 @@ pub fn later(from: Timestamp, by: Duration) -> Timestamp {
     from.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-fn obstacle(ask: &Ask) -> Option<Obstacle> {
+pub(super) fn obstacle(ask: &Ask) -> Option<Obstacle> {
     if ask.chains.is_empty() {
         return Some(Obstacle::NoChain);
     }
@@ -376,7 +403,7 @@ fn obstacle(ask: &Ask) -> Option<Obstacle> {
     })
 }
 
-fn bounded(mut ask: Ask) -> Ask {
+pub(super) fn bounded(mut ask: Ask) -> Ask {
     ask.reasons.truncate(REASONS_MAX);
     for reason in &mut ask.reasons {
         cut(&mut reason.place);

@@ -36,15 +36,16 @@ pub fn join_key(user: Option<&str>, route: &str, body: Digest, hold: HoldId) -> 
 pub fn joins(hold: &Hold, ask: &Ask, now: Timestamp) -> bool {
     let first = hold.ask();
     let known = ask.requester.user.is_some() && ask.requester.user == first.requester.user;
-    // Redactions or chains that changed with the rule set make another question of the same body.
-    let same = ask.join == first.join && ask.digest == first.digest && ask.chains == first.chains;
+    // Redactions or chains that changed with the rule set make another question of the same body; what approvers made of it
+    // answers the client's own.
+    let same = ask.join == first.join && ask.digest == hold.first_digest() && ask.chains == hold.first_chains();
     if !known || !same {
         return false;
     }
     match hold.ending() {
         None => true,
         Some((Ending::Approved, _)) => {
-            let claim = Event::Claimed { by: String::new(), join: ask.join, digest: ask.digest };
+            let claim = Event::Claimed { by: String::new(), join: ask.join, digest: first.digest };
             advance(hold, claim, now).is_ok()
         }
         Some((Ending::Denied(_) | Ending::NeverApprovable(_) | Ending::Expired(_), at)) => {

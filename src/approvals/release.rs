@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Hold, Phase};
 use crate::base::{Digest, HoldId};
-use crate::rules::{ChainRef, Held};
+use crate::rules::{Basis, ChainRef, Held, Ruling};
 
 /// Proof that people released these bytes.
 ///
@@ -27,6 +27,23 @@ use crate::rules::{ChainRef, Held};
 /// fn twice(hold: &Hold, held: Held) {
 ///     let _ = Release::claim(hold, held);
 ///     let _ = Release::claim(hold, held);
+/// }
+/// ```
+///
+/// nor can the edited form be released twice, or any bytes that the engine has not judged:
+///
+/// ```compile_fail,E0382
+/// use countersign::{approvals::{Hold, Release}, rules::Ruling};
+/// fn twice(hold: &Hold, ruling: Ruling) {
+///     let _ = Release::claim_edited(hold, ruling);
+///     let _ = Release::claim_edited(hold, ruling);
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use countersign::approvals::{Hold, Release};
+/// fn unjudged(hold: &Hold, bytes: bytes::Bytes) {
+///     let _ = Release::claim_edited(hold, bytes);
 /// }
 /// ```
 #[derive(Debug)]
@@ -49,6 +66,12 @@ pub enum NotReleased {
     /// The bytes are not those that were shown to people.
     #[error("hold `{0}` is for other bytes")]
     OtherBytes(HoldId),
+    /// Nobody edited the query, so that only the client's own bytes can be released.
+    #[error("hold `{0}` was not edited")]
+    NotEdited(HoldId),
+    /// The engine refuses the bytes, or has not judged them.
+    #[error("hold `{0}` has no verdict that lets these bytes go")]
+    NotJudged(HoldId),
     /// The rule set now wants a chain that was not asked.
     #[error("hold `{0}` did not ask chain `{1}`")]
     OtherChain(HoldId, ChainRef),
@@ -60,6 +83,24 @@ impl Release {
     pub fn claim(hold: &Hold, held: Held) -> Result<Self, NotReleased> {
         permitted(hold, held.digest(), held.chains())?;
         Ok(Self { body: held.body().clone(), digest: held.digest(), revision: held.revision(), hold: hold.id() })
+    }
+
+    /// Makes the release of what an approver made of the query, from what the engine says of those bytes now: that it would
+    /// hold them for chains that were asked, or that no rule objects.
+    pub fn claim_edited(hold: &Hold, ruling: Ruling) -> Result<Self, NotReleased> {
+        let id = hold.id();
+        if hold.edits().is_empty() {
+            return Err(NotReleased::NotEdited(id));
+        }
+        let (body, digest, revision, chains) = match ruling {
+            Ruling::Hold(held) => (held.body().clone(), held.digest(), held.revision(), held.chains().to_vec()),
+            Ruling::Clear(clear) if judged(clear.basis()) => {
+                (clear.body().clone(), clear.digest(), clear.revision(), Vec::new())
+            }
+            Ruling::Clear(_) | Ruling::Deny(_) => return Err(NotReleased::NotJudged(id)),
+        };
+        permitted(hold, digest, &chains)?;
+        Ok(Self { body, digest, revision, hold: id })
     }
 
     /// The bytes that may be forwarded.
@@ -84,6 +125,14 @@ impl Release {
     #[must_use]
     pub const fn hold(&self) -> HoldId {
         self.hold
+    }
+}
+
+/// Whether a clearance is a verdict over the bytes, and not leave to pass without one.
+const fn judged(basis: Basis) -> bool {
+    match basis {
+        Basis::Allowed | Basis::Redacted | Basis::AllowedByFailure => true,
+        Basis::WouldRefuse | Basis::Passed => false,
     }
 }
 

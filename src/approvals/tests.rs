@@ -21,11 +21,11 @@ fn group(name: &str) -> Approver {
     Approver::Group(name.to_owned())
 }
 
-fn user(name: &str) -> Approver {
+pub(super) fn user(name: &str) -> Approver {
     Approver::User(name.to_owned())
 }
 
-fn stage(label: &str, approvers: Vec<Approver>, approve: u32, deny: u32) -> Stage {
+pub(super) fn stage(label: &str, approvers: Vec<Approver>, approve: u32, deny: u32) -> Stage {
     Stage {
         name: label.to_owned(),
         approvers,
@@ -35,7 +35,7 @@ fn stage(label: &str, approvers: Vec<Approver>, approve: u32, deny: u32) -> Stag
     }
 }
 
-fn chain(label: &str, stages: Vec<Stage>) -> Chain {
+pub(super) fn chain(label: &str, stages: Vec<Stage>) -> Chain {
     Chain {
         name: name(label),
         expires_after: Duration::from_mins(10),
@@ -77,7 +77,7 @@ pub(super) fn ask(chains: Vec<Chain>) -> Ask {
     }
 }
 
-fn person(name: &str, groups: &[&str]) -> Person {
+pub(super) fn person(name: &str, groups: &[&str]) -> Person {
     Person {
         name: name.to_owned(),
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
@@ -89,11 +89,11 @@ fn says(decision: Decision, who: &str, groups: &[&str]) -> Event {
     Event::Decided(Ballot { by: person(who, groups), decision, reason: "because".to_owned(), view: None })
 }
 
-fn approves(who: &str, groups: &[&str]) -> Event {
+pub(super) fn approves(who: &str, groups: &[&str]) -> Event {
     says(Decision::Approve, who, groups)
 }
 
-fn denies(who: &str, groups: &[&str]) -> Event {
+pub(super) fn denies(who: &str, groups: &[&str]) -> Event {
     says(Decision::Deny, who, groups)
 }
 

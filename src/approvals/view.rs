@@ -57,6 +57,10 @@ impl View {
             let text = format!("{} / {}: {} in {}", reason.policy, reason.rule, reason.matcher, reason.place);
             ("Reason", line(&text))
         }));
+        fields.extend(hold.edits().iter().map(|edit| {
+            let text = format!("by {}: {}; before, {}", edit.by.name, edit.reason, edit.from);
+            ("Edited", line(&text))
+        }));
         fields.extend(ask.unseen.iter().map(|unseen| ("Not shown", line(&lacking(unseen)))));
         Self { fields, excerpt: visible(ask.excerpt.reveal(), Lines::Keep), digest: ask.digest }
     }

@@ -220,5 +220,27 @@ pub enum Event {
         authenticated_by: String,
         /// Why, in the person's words.
         reason: String,
+        /// The digest of the view that was shown; absent when none was named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Digest>,
+    },
+    /// A person put other bytes in a held query's place, and approved those.
+    #[serde(rename_all = "camelCase")]
+    Edited {
+        /// Which hold.
+        hold: HoldId,
+        /// SHA-256 of the form before.
+        original: Digest,
+        /// SHA-256 of the form after: what a release forwards.
+        edited: Digest,
+        /// Who.
+        by: String,
+        /// How the person was authenticated; `nobody` stand-alone.
+        authenticated_by: String,
+        /// Why, in the person's words.
+        reason: String,
+        /// The digest of the view that was shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Digest>,
     },
 }

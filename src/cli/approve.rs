@@ -3,6 +3,9 @@
 //!
 //! Guarantees that no approval is entered whose view was neither written out nor named.
 
+mod edit;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::approvals::{full_text, shown};
@@ -20,6 +23,12 @@ pub(super) struct Arguments {
     /// Show all text of the query, which the running gate has, and not the excerpt alone.
     #[arg(long, conflicts_with = "view")]
     full: bool,
+    /// Change the query in $VISUAL or $EDITOR first; the rules judge it again, and others must approve it as it is then.
+    #[arg(long, conflicts_with_all = ["view", "full"])]
+    edit: bool,
+    /// The changed query, instead of an editor.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["view", "full", "edit"])]
+    edit_with: Option<PathBuf>,
     /// Do not ask for confirmation on a terminal.
     #[arg(short, long)]
     yes: bool,
@@ -33,6 +42,16 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Resul
 
 fn approve_as(arguments: &Arguments, by: Person, clock: Arc<dyn Clock>, console: &mut Console) -> anyhow::Result<Exit> {
     let (desk, ids) = at_desk(&arguments.decision, clock)?;
+    if let Some(source) = arguments.source() {
+        let [id] = *ids else { anyhow::bail!("one query is edited at a time: name one hold") };
+        if matches!(source, edit::Source::Editor) && !console.can_ask() {
+            anyhow::bail!("there is no terminal for an editor: say --edit-with FILE");
+        }
+        let wish = edit::Wish { decision: &arguments.decision, source, by: &by, confirm: arguments.confirm() };
+        let exit = edit::edit(&desk, id, &wish, console)?;
+        signed(&by, exit, console)?;
+        return Ok(exit);
+    }
     let mut ballot = Ballot { by, decision: Decision::Approve, reason: String::new(), view: arguments.decision.view };
     let mut exit = Exit::Done;
     for id in ids {
@@ -50,7 +69,7 @@ fn one(
     ballot: &mut Ballot,
     console: &mut Console,
 ) -> anyhow::Result<Exit> {
-    if let (None, Some(said)) = (arguments.decision.view, &arguments.decision.reason) {
+    if let Some(said) = &arguments.decision.reason {
         ballot.reason.clone_from(said);
     }
     if arguments.decision.view.is_none() {
@@ -68,26 +87,46 @@ fn one(
     if ballot.reason.is_empty() {
         ballot.reason = reason(&arguments.decision, console)?;
     }
-    if !arguments.yes && !confirmed(id, console)? {
-        console.note("nothing was decided")?;
+    if !confirmed(arguments.confirm(), &format!("Approve {id}?"), console)? {
         return Ok(Exit::Findings);
     }
     cast(desk, id, ballot.clone(), console)
 }
 
+/// Whether somebody at a terminal is asked once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Confirm {
+    Ask,
+    Skip,
+}
+
 /// Where nobody can be asked, whoever wrote the command meant it.
-fn confirmed(id: HoldId, console: &mut Console) -> std::io::Result<bool> {
-    if !console.can_ask() {
+fn confirmed(confirm: Confirm, question: &str, console: &mut Console) -> std::io::Result<bool> {
+    if confirm == Confirm::Skip || !console.can_ask() || console.agrees(&format!("{question} [y/N]"), "n")? {
         return Ok(true);
     }
-    let answer = console.ask(&format!("Approve {id}? [y/N]"))?.unwrap_or_default();
-    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+    console.note("nothing was decided")?;
+    Ok(false)
+}
+
+impl Arguments {
+    fn confirm(&self) -> Confirm {
+        if self.yes { Confirm::Skip } else { Confirm::Ask }
+    }
+
+    fn source(&self) -> Option<edit::Source<'_>> {
+        match (&self.edit_with, self.edit) {
+            (Some(file), _) => Some(edit::Source::File(file)),
+            (None, true) => Some(edit::Source::Editor),
+            (None, false) => None,
+        }
+    }
 }
 
 #[cfg(test)]
 impl Arguments {
     pub(super) fn of(decision: decide::DecisionArguments) -> Self {
-        Self { decision, full: false, yes: false }
+        Self { decision, full: false, edit: false, edit_with: None, yes: false }
     }
 }
 

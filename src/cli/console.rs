@@ -118,6 +118,13 @@ impl Console {
         self.person.is_some()
     }
 
+    /// Asks for a yes; an empty answer is `otherwise`, no answer is no.
+    pub(super) fn agrees(&mut self, question: &str, otherwise: &str) -> io::Result<bool> {
+        let Some(answer) = self.ask(question)? else { return Ok(false) };
+        let answer = if answer.is_empty() { otherwise.to_owned() } else { answer.to_lowercase() };
+        Ok(matches!(answer.as_str(), "y" | "yes"))
+    }
+
     /// Asks whoever is at the terminal, and takes one line; `None` when nobody is there or nothing more is said.
     pub(super) fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
         let Some(person) = &mut self.person else { return Ok(None) };

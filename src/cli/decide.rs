@@ -112,7 +112,7 @@ pub(super) fn signed(by: &Person, exit: Exit, console: &mut Console) -> std::io:
     console.note(format!("recorded as `{name}`; nobody authenticated that name"))
 }
 
-fn outcome(hold: &Hold, decision: Decision) -> String {
+pub(super) fn outcome(hold: &Hold, decision: Decision) -> String {
     let id = hold.id();
     match hold.phase() {
         Phase::Approved => format!("{} {id}: {}", Tone::Good.paint("approved"), approval_request(hold).status.message),

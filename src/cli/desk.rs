@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::data_dir::DataDir;
 use crate::approvals::{Event, Hold, Lines, Refused, advance, visible};
-use crate::base::Clock;
+use crate::base::{Clock, Digest};
 use crate::sidecar::HeldText;
-use crate::standalone::hatch::{self, HatchFailure};
-use crate::standalone::{Missing, Store, StoreFailure};
+use crate::standalone::hatch::{self, EditWords, HatchFailure};
+use crate::standalone::{EditedText, Missing, Store, StoreFailure};
 
 /// The store, and a runtime to ask it in.
 pub(super) struct Desk {
@@ -39,9 +39,25 @@ impl Desk {
         self.runtime.block_on(work)
     }
 
-    /// All text of a held query, from the gate that holds it.
+    /// All text of a held query: from the gate that holds it, or, once it was edited, from the store.
     pub(super) fn text(&self, hold: &Hold) -> anyhow::Result<HeldText> {
-        self.within(hatch::text(&self.folder, hold)).map_err(|failure| unseen(&failure))
+        if hold.edits().is_empty() {
+            return self.within(hatch::text(&self.folder, hold)).map_err(|failure| unseen(&failure));
+        }
+        let kept = self.wait(self.store.edited(hold.id())).map_err(explained)?;
+        let kept = kept.filter(|text| Digest::of(&text.body) == hold.ask().digest);
+        let EditedText { body, format } = kept.ok_or_else(|| unseen(&HatchFailure::OtherBytes(hold.id())))?;
+        Ok(HeldText { body, format })
+    }
+
+    /// What the gate says of an edit: the hold as it would be.
+    pub(super) fn try_edit(&self, words: EditWords, body: &[u8]) -> Result<Hold, HatchFailure> {
+        self.within(hatch::try_edit(&self.folder, words, body))
+    }
+
+    /// Has the gate enter an edit.
+    pub(super) fn edit(&self, words: EditWords, body: &[u8]) -> Result<Hold, HatchFailure> {
+        self.within(hatch::edit(&self.folder, words, body))
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -55,7 +71,7 @@ impl Desk {
 }
 
 /// Why the full form is not there, with what to do about it.
-fn unseen(failure: &HatchFailure) -> anyhow::Error {
+pub(super) fn unseen(failure: &HatchFailure) -> anyhow::Error {
     let hint = match failure {
         HatchFailure::NoGate(_) => {
             "run this on the machine of the gate, as the user who runs it, with the gate's --data"
@@ -99,6 +115,13 @@ fn hint(failure: &StoreFailure) -> Option<&'static str> {
             "deny it, or take those parts out with `countersign approve ID --edit`; only a chain with `allowUnseen: true` \
              takes approvals of what nobody can be shown",
         ),
+        StoreFailure::EditTooLarge => Some("an edited query may have 2 MB; deny it, and let the client ask anew"),
+        StoreFailure::Refused(Refused::OtherForm(_)) => Some("look at what it is now, and edit that"),
+        StoreFailure::Refused(Refused::NothingChanged(_)) => Some("approve it as it is, without --edit"),
+        StoreFailure::Refused(Refused::TooManyEdits(_)) => Some("deny it, and let the client ask anew"),
+        StoreFailure::Refused(Refused::NeverApprovable { .. }) => {
+            Some("leave out what the further chain is asked for, or deny it")
+        }
         StoreFailure::Refused(Refused::OtherView(_)) => {
             Some("it may have been edited since: look again with `countersign approvals show ID`")
         }

@@ -8,6 +8,7 @@
 //!
 //! Knows nothing of how people are asked.
 
+mod edit;
 mod open;
 mod queries;
 mod recall;
@@ -40,7 +41,9 @@ use crate::rules::{Held, Ruling};
 use crate::telemetry::Metrics;
 use open::{Opened, open};
 use room::Place;
+use texts::Kept;
 
+pub use edit::{EditFailure, JudgedEdit};
 pub use queries::{HeldQueries, HeldText};
 pub(super) use releasing::{Releases, Releasing};
 pub(super) use room::Room;
@@ -126,7 +129,7 @@ pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
         return visit.refuse(&refusal);
     }
     visit.waiting_for = Some(id);
-    visit.shared.texts.keep(id, &visit, &held);
+    visit.shared.texts.keep(id, Kept::of(&visit, &held));
     let waiting = Waiting { visit, held, hold, id, join, since, slot };
     let patience = waiting.patience(manner);
     match (waiting.settled_within(patience).await, manner) {
@@ -221,8 +224,13 @@ fn accepted(hold: &Hold, prefer: Prefer, poll_after: Duration) -> Response<Outgo
 }
 
 /// Claims what people approved. A rule set that changed while they decided has its say first: it can refuse, and a hold
-/// by other chains is another question, which this approval does not answer; a looser one changes nothing.
+/// by other chains is another question, which this approval does not answer; a looser one changes nothing. What an approver
+/// made of the query goes in its place.
 async fn release(visit: &mut Visit, held: Held, id: HoldId, join: Digest) -> Result<Release, Refusal> {
+    let hold = visit.shared.ports.holds.look_up(id).await.map_err(refused)?;
+    if !hold.edits().is_empty() {
+        return edit::release(visit, &hold, join).await;
+    }
     let held = match judge_again(visit, &held).await? {
         Some(Ruling::Deny(denial)) => return Err(Refusal::Denied(denial)),
         Some(Ruling::Hold(again)) => *again,

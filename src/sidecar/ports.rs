@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::approvals::{Ask, Carried, Chain, Hold, Phase, Release, Requester};
 use crate::audit::Event;
 use crate::base::{Digest, HoldId, QueryId};
-use crate::rules::{Finding, Held};
+use crate::rules::{Finding, Held, Ruling};
 
 /// A boxed future that may move between threads.
 pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -67,6 +68,17 @@ pub trait Holds: Send + Sync {
     fn settled(&self, id: HoldId) -> Wait<'_, Result<Phase, HoldFailure>>;
     /// Takes the release of an approved hold; its use, and what it is remembered for, are persisted before this returns.
     fn claim(&self, id: HoldId, held: Held, join: Digest) -> Wait<'_, Result<Release, HoldFailure>>;
+    /// What an approver made of a query, for a hold that was edited. A store that takes no edits has none.
+    fn edited(&self, id: HoldId) -> Wait<'_, Result<Option<Bytes>, HoldFailure>> {
+        let _ = id;
+        Box::pin(std::future::ready(Ok(None)))
+    }
+    /// Takes the release of what an approver made of a query, from what the engine says of it now; its use is persisted
+    /// before this returns.
+    fn claim_edited(&self, id: HoldId, ruling: Ruling, join: Digest) -> Wait<'_, Result<Release, HoldFailure>> {
+        let _ = (ruling, join);
+        Box::pin(std::future::ready(Err(HoldFailure::NotReleased(id))))
+    }
     /// The answer to a released query was delivered whole: it cannot be claimed again.
     fn delivered(&self, id: HoldId) -> Wait<'_, Result<(), HoldFailure>>;
 }

@@ -20,6 +20,7 @@
 //! Knows nothing of HTTP or the command line.
 
 mod callbacks;
+mod edits;
 mod failure;
 mod file;
 mod memory;
@@ -33,6 +34,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -43,12 +45,13 @@ pub use file::Missing;
 pub use memory::{REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX};
 pub use request::approval_request;
 pub use store::{
-    FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, Listed, PENDING_MAX, PENDING_PER_REQUESTER_MAX, Store,
+    EDITED_BYTES_MAX, EditedText, FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, Listed, PENDING_MAX,
+    PENDING_PER_REQUESTER_MAX, Store,
 };
 
 use crate::approvals::{self, Ask, Ballot, Event, Hold, Phase, Release, Step};
 use crate::base::{Clock, Digest, HoldId};
-use crate::rules::Held;
+use crate::rules::{Held, Ruling};
 use crate::sidecar::{HoldFailure, Holds, Recall, Recalled, Recorder, Wait};
 use scribe::Scribe;
 use store::Opened;
@@ -151,16 +154,6 @@ impl SqliteHolds {
         Ok(())
     }
 
-    /// How far a hold has come; `None` when that cannot be found out now.
-    pub async fn phase(&self, id: HoldId) -> Option<Phase> {
-        match self.store.get(id).await {
-            Ok(hold) => Some(hold.phase()),
-            // Forgotten, and so long over.
-            Err(StoreFailure::Unknown(_)) => Some(Phase::Cancelled),
-            Err(_) => None,
-        }
-    }
-
     fn swap_seen(&self, version: i64) -> i64 {
         std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), version)
     }
@@ -243,6 +236,26 @@ impl Holds for SqliteHolds {
         })
     }
 
+    fn edited(&self, id: HoldId) -> Wait<'_, Result<Option<Bytes>, HoldFailure>> {
+        Box::pin(async move {
+            let text = self.store.edited(id).await.map_err(|failure| told(id, failure))?;
+            Ok(text.map(|text| text.body))
+        })
+    }
+
+    fn claim_edited(&self, id: HoldId, ruling: Ruling, join: Digest) -> Wait<'_, Result<Release, HoldFailure>> {
+        Box::pin(async move {
+            let digest = match &ruling {
+                Ruling::Hold(held) => held.digest(),
+                Ruling::Clear(clearance) => clearance.digest(),
+                Ruling::Deny(_) => return Err(HoldFailure::NotReleased(id)),
+            };
+            // What the client sends again is its own text, which nobody approved: nothing of it is remembered.
+            let hold = self.use_up(id, join, digest, None).await?;
+            Release::claim_edited(&hold, ruling).map_err(|_| HoldFailure::NotReleased(id))
+        })
+    }
+
     fn delivered(&self, id: HoldId) -> Wait<'_, Result<(), HoldFailure>> {
         Box::pin(async move {
             self.store.apply(id, Event::Delivered).await.map_err(|failure| told(id, failure))?;
@@ -269,6 +282,7 @@ fn told(id: HoldId, failure: StoreFailure) -> HoldFailure {
         | StoreFailure::Database(_)
         | StoreFailure::Damaged { .. }
         | StoreFailure::Ambiguous { .. }
+        | StoreFailure::EditTooLarge
         | StoreFailure::Contended(_) => unavailable(failure),
     }
 }

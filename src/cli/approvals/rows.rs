@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::approvals::{Hold, Phase, Reason};
+use crate::approvals::{Hold, Phase};
 use crate::standalone::approval_request;
 
 /// Longest cell, in characters: rows are for finding, `show` is for reading.
@@ -44,18 +44,10 @@ impl Cells {
     }
 }
 
-/// Whether two holds are the same question again: the same caller, held by the same rules for the same model, in the same
-/// place of the same chains. Anonymous callers are nobody's likeness.
+/// Whether two holds are one row: both wait, for the same people, about the same question.
 pub(super) fn similar(one: &Hold, other: &Hold) -> bool {
     let pending = one.phase() == Phase::Pending && other.phase() == Phase::Pending;
-    let (a, b) = (one.ask(), other.ask());
-    let caller = a.requester.user.is_some() && a.requester.user == b.requester.user;
-    let question = a.route == b.route && a.model == b.model && a.chains == b.chains;
-    pending && caller && question && rules(&a.reasons) == rules(&b.reasons) && stand(one) == stand(other)
-}
-
-fn rules(reasons: &[Reason]) -> std::collections::BTreeSet<(String, &str, &str)> {
-    reasons.iter().map(|reason| (reason.policy.to_string(), &*reason.rule, &*reason.matcher)).collect()
+    pending && one.group() == other.group() && stand(one) == stand(other)
 }
 
 /// Where each chain is, and whether anybody has spoken: rows that stand for others must not hide that.

@@ -113,11 +113,14 @@ pub(in crate::cli) fn shown(hold: &Hold, full: Option<&str>) -> String {
 
 fn standing(out: &mut String, request: &ApprovalRequest) {
     let status = &request.status;
-    for vote in &status.votes {
-        let how = if vote.authenticated_by == "nobody" { "nobody authenticated it" } else { &vote.authenticated_by };
-        let said =
-            format!("{} by {} in {} at {} ({how}): {}", vote.decision, vote.by, vote.stage, vote.at, vote.reason);
-        field(out, "Decision", &said);
+    for (name, votes) in [("Lapsed", &status.lapsed), ("Decision", &status.votes)] {
+        for vote in votes {
+            let nobody = vote.authenticated_by == "nobody";
+            let how = if nobody { "nobody authenticated it" } else { &vote.authenticated_by };
+            let said =
+                format!("{} by {} in {} at {} ({how}): {}", vote.decision, vote.by, vote.stage, vote.at, vote.reason);
+            field(out, name, &said);
+        }
     }
     for at in &status.claimed_at {
         field(out, "Released", at);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::rows::{Cells, clip, similar};
-use crate::approvals::{Decision, Hold, Lines, Phase, visible};
+use crate::approvals::{Decision, Edited, Hold, Lines, Phase, visible};
 use crate::base::{Clock, HoldId};
 use crate::cli::console::Tone;
 use crate::cli::data_dir::DataDir;
@@ -157,10 +157,12 @@ fn happened(before: Option<&Hold>, now: &Hold) -> Vec<String> {
         let who = approval_request(now).status.approvers.unwrap_or_default();
         return vec![if waiting { clip(&format!("waiting for {who}")) } else { ended(now) }];
     };
-    let mut events = Vec::new();
+    let edits = now.edits().get(before.edits().len()..).unwrap_or_default();
+    let edited = |edit: &Edited| clip(&visible(&format!("edited by {}", edit.by.name), Lines::Escape));
+    let mut events: Vec<String> = edits.iter().map(edited).collect();
     for ((chain, old), (_, new)) in before.tracks().zip(now.tracks()) {
-        let votes = new.votes().get(old.votes().len()..).unwrap_or_default();
-        events.extend(votes.iter().map(|vote| {
+        let votes = new.votes().iter().filter(|vote| !old.votes().contains(vote));
+        events.extend(votes.map(|vote| {
             let word = match vote.ballot.decision {
                 Decision::Approve => "approved by",
                 Decision::Deny => "denied by",

@@ -25,7 +25,7 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
     if let Some(id) = named(visit)? {
         let hold = of_caller(visit, id).await?;
         let join = join_key(user.as_deref(), &route, body, id);
-        let same = hold.ask().join == join && hold.ask().digest == held.digest();
+        let same = hold.ask().join == join && hold.first_digest() == held.digest();
         return if same { Ok(Opened { hold, join }) } else { Err(Refusal::NotReleased(id)) };
     }
     let callback = visit.shared.settings.callbacks.asked(&visit.head.headers)?;

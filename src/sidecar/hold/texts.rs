@@ -9,23 +9,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::base::HoldId;
-use crate::rules::{Caller, Held};
-use crate::sidecar::visit::Visit;
+use crate::rules::Caller;
 use crate::wire::Format;
 
 /// Most bytes of held queries kept between the slices of their clients: four of the largest, eighty of 400 KB. While a
 /// client waits its query is in memory anyway, and keeping it costs nothing more.
 pub const HELD_TEXT_BYTES_MAX: usize = 32 << 20;
 
-/// A held query as far as it is needed to show it.
+/// A held query as far as it is needed to show it, and to judge an edit of it as the same caller's.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     /// As it would be forwarded.
     pub(super) body: Bytes,
     pub(super) format: Format,
+    pub(super) stream: bool,
     pub(super) caller: Caller,
+    pub(super) method: String,
+    pub(super) path: String,
     /// Counts up: the oldest makes room first.
-    number: u64,
+    pub(super) number: u64,
 }
 
 #[derive(Debug, Default)]
@@ -41,9 +43,10 @@ pub(in crate::sidecar) struct Texts(Mutex<State>);
 
 impl Texts {
     /// Keeps the query that waits for a hold.
-    pub(super) fn keep(&self, id: HoldId, visit: &Visit, held: &Held) {
-        let Some(format) = visit.format else { return };
-        self.insert(id, Kept { body: held.body().clone(), format, caller: visit.caller.clone(), number: 0 });
+    pub(super) fn keep(&self, id: HoldId, kept: Option<Kept>) {
+        if let Some(kept) = kept {
+            self.insert(id, kept);
+        }
     }
 
     fn insert(&self, id: HoldId, mut kept: Kept) {
@@ -111,7 +114,10 @@ mod tests {
         Kept {
             body: Bytes::from(vec![b'x'; bytes]),
             format: Format::OpenaiChat,
+            stream: false,
             caller: Caller { rate_key: who.to_owned(), ..Caller::default() },
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
             number: 0,
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::net::UnixStream;
 
 use super::socket;
-use super::words::{Answer, Ask, Talk};
+use super::words::{Answer, Ask, EditWords, Talk};
 use crate::approvals::Hold;
 use crate::base::limits::BODY_BYTES_MAX;
 use crate::base::{Digest, HoldId};
@@ -41,8 +41,35 @@ pub async fn text(folder: &Path, hold: &Hold) -> Result<HeldText, HatchFailure> 
             Ok(HeldText { body: Bytes::from(body), format })
         }
         Answer::Text { .. } => Err(HatchFailure::OtherBytes(hold.id())),
-        Answer::Gone => Err(HatchFailure::Gone(hold.id())),
-        Answer::Refused { why } => Err(HatchFailure::Refused(why)),
+        other => Err(unasked(other, hold.id())),
+    }
+}
+
+/// What the rules say of an edit: the hold as it would be, for the editor to look at.
+pub async fn try_edit(folder: &Path, words: EditWords, body: &[u8]) -> Result<Hold, HatchFailure> {
+    let id = words.hold;
+    match asked(folder, &Ask::Try(words), body, 0).await? {
+        (Answer::Tried { hold }, _) => Ok(*hold),
+        (other, _) => Err(unasked(other, id)),
+    }
+}
+
+/// Edits a held query: the hold as it is then.
+pub async fn edit(folder: &Path, words: EditWords, body: &[u8]) -> Result<Hold, HatchFailure> {
+    let id = words.hold;
+    match asked(folder, &Ask::Edit(words), body, 0).await? {
+        (Answer::Edited { hold }, _) => Ok(*hold),
+        (other, _) => Err(unasked(other, id)),
+    }
+}
+
+fn unasked(answer: Answer, hold: HoldId) -> HatchFailure {
+    match answer {
+        Answer::Gone => HatchFailure::Gone(hold),
+        Answer::Refused { why } => HatchFailure::Refused(why),
+        Answer::Text { .. } | Answer::Tried { .. } | Answer::Edited { .. } => {
+            HatchFailure::Broken(io::Error::other("it answered something else"))
+        }
     }
 }
 

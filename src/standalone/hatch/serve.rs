@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
 use super::socket;
-use super::words::{Answer, Ask, Talk};
-use crate::approvals::Phase;
+use super::words::{Answer, Ask, EditWords, Talk};
+use crate::approvals::{Edit, Phase};
+use crate::base::HoldId;
 use crate::sidecar::HeldQueries;
-use crate::standalone::holds::SqliteHolds;
+use crate::standalone::holds::{EDITED_BYTES_MAX, EditedText, SqliteHolds};
 
 /// Most people who look at once; each costs the gate one query's bytes at most.
 const CONNECTIONS_MAX: usize = 4;
@@ -61,25 +63,31 @@ impl Hatch {
             tokio::select! {
                 _ = sweep.tick() => forget_ended(&queries, &holds).await,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.answer(stream, &slots, &queries, &mut talks),
+                    Ok((stream, _)) => self.answer(stream, &slots, (&queries, &holds), &mut talks),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }
         }
     }
 
-    fn answer(&self, stream: UnixStream, slots: &Arc<Semaphore>, queries: &HeldQueries, talks: &mut JoinSet<()>) {
+    fn answer(
+        &self,
+        stream: UnixStream,
+        slots: &Arc<Semaphore>,
+        (queries, holds): (&HeldQueries, &Arc<SqliteHolds>),
+        talks: &mut JoinSet<()>,
+    ) {
         // The file's permissions say the same; root may look, as it may read the gate's memory.
         let known = stream.peer_cred().is_ok_and(|peer| peer.uid() == self.owner || peer.uid() == 0);
         let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { return };
         if !known {
             return;
         }
-        let queries = queries.clone();
+        let (queries, holds) = (queries.clone(), Arc::clone(holds));
         talks.spawn(async move {
             let _slot = slot;
             // Whoever asked has left or was too slow; there is nobody to tell.
-            let _ = converse(stream, &queries).await;
+            let _ = converse(stream, &queries, &holds).await;
         });
     }
 }
@@ -108,15 +116,43 @@ fn bind(folder: &Path, path: &Path) -> io::Result<(UnixListener, u32)> {
     Ok((listener, owner))
 }
 
-async fn converse(stream: UnixStream, queries: &HeldQueries) -> io::Result<()> {
+async fn converse(stream: UnixStream, queries: &HeldQueries, holds: &SqliteHolds) -> io::Result<()> {
     let mut talk = Talk::over(stream);
-    let (ask, _) = talk.hear::<Ask>(0).await?;
+    let (ask, body) = talk.hear::<Ask>(EDITED_BYTES_MAX).await?;
     match ask {
         Ask::Text { hold } => match queries.text(hold) {
             Some(text) => talk.say(Answer::Text { format: text.format }, &text.body).await,
             None => talk.say(Answer::Gone, &[]).await,
         },
+        Ask::Try(words) => {
+            let tried = tried(words, body, queries, holds).await;
+            talk.say(tried.unwrap_or_else(|why| Answer::Refused { why }), &[]).await
+        }
+        Ask::Edit(words) => {
+            let edited = edited(words, body, queries, holds).await;
+            talk.say(edited.unwrap_or_else(|why| Answer::Refused { why }), &[]).await
+        }
     }
+}
+
+async fn tried(words: EditWords, body: Vec<u8>, queries: &HeldQueries, holds: &SqliteHolds) -> Result<Answer, String> {
+    let (id, edit, _) = judged(words, body, queries).await?;
+    let hold = holds.try_edit(id, &edit).await.map_err(|failure| failure.to_string())?;
+    Ok(Answer::Tried { hold: Box::new(hold) })
+}
+
+async fn edited(words: EditWords, body: Vec<u8>, queries: &HeldQueries, holds: &SqliteHolds) -> Result<Answer, String> {
+    let (id, edit, text) = judged(words, body, queries).await?;
+    let step = holds.edit(id, edit, &text).await.map_err(|failure| failure.to_string())?;
+    Ok(Answer::Edited { hold: Box::new(step.hold) })
+}
+
+/// Judged each time it is asked: between the two the rules may have changed.
+async fn judged(words: EditWords, body: Vec<u8>, queries: &HeldQueries) -> Result<(HoldId, Edit, EditedText), String> {
+    let EditWords { hold, by, reason, view, from } = words;
+    let judged = queries.judge(hold, Bytes::from(body)).await.map_err(|failure| failure.to_string())?;
+    let text = EditedText { body: judged.body, format: judged.format };
+    Ok((hold, Edit { by, reason, view, from, form: judged.form }, text))
 }
 
 /// Texts of holds that have ended go; those of which that is not known stay until it is.
@@ -125,5 +161,8 @@ async fn forget_ended(queries: &HeldQueries, holds: &SqliteHolds) {
         if holds.phase(id).await.is_some_and(|phase| phase != Phase::Pending) {
             queries.forget(id);
         }
+    }
+    if let Err(failure) = holds.forget_edited().await {
+        tracing::warn!(error = %failure, "edited queries that are over cannot be forgotten");
     }
 }

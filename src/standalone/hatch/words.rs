@@ -8,7 +8,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::base::HoldId;
+use crate::approvals::{Hold, Person};
+use crate::base::{Digest, HoldId};
 use crate::wire::Format;
 
 /// Longest line: a hold as stored has 64 KB, and JSON escapes some of it again.
@@ -27,6 +28,25 @@ pub(super) enum Ask {
         /// Which.
         hold: HoldId,
     },
+    /// What the rules say of an edit, and what the hold would be; the bytes follow.
+    Try(EditWords),
+    /// The edit is meant.
+    Edit(EditWords),
+}
+
+/// A person's edit without its bytes.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct EditWords {
+    /// Of what.
+    pub hold: HoldId,
+    /// Who.
+    pub by: Person,
+    /// Why.
+    pub reason: String,
+    /// The digest of the full view of the edited form.
+    pub view: Option<Digest>,
+    /// The form that was edited.
+    pub from: Digest,
 }
 
 /// What is answered.
@@ -37,6 +57,16 @@ pub(super) enum Answer {
     Text {
         /// What it is read as.
         format: Format,
+    },
+    /// What the hold would be.
+    Tried {
+        /// The hold.
+        hold: Box<Hold>,
+    },
+    /// What it is.
+    Edited {
+        /// The hold.
+        hold: Box<Hold>,
     },
     /// The gate does not have the text.
     Gone,

@@ -55,6 +55,9 @@ pub enum StoreFailure {
     /// Too many holds wait, or this one is too large.
     #[error("too many queries are waiting for approval")]
     Overloaded,
+    /// An edited query larger than what is kept, or too many of them.
+    #[error("the edited query is too large to keep, or too many edited queries wait")]
+    EditTooLarge,
     /// The state machine says no.
     #[error(transparent)]
     Refused(#[from] Refused),

@@ -47,6 +47,8 @@ pub(super) async fn open(folder: &Path, missing: Missing) -> Result<SqliteConnec
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_WAIT)
+        // What an approver made of a query is in there until its hold has ended, and not longer.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let mut connection = options.connect().await?;
     schema::migrate(&mut connection).await?;

@@ -4,10 +4,12 @@
 
 use crate::api;
 use crate::api::request::{
-    ApprovalRequest, ApprovalRequestSpec, ApprovalRequestStatus, RequestChain, RequestMetadata, RequestPhase,
-    RequestReason, RequestUnseen, RequestVote, RequestedBy,
+    ApprovalRequest, ApprovalRequestSpec, ApprovalRequestStatus, RequestChain, RequestEdit, RequestMetadata,
+    RequestPhase, RequestReason, RequestUnseen, RequestVote, RequestedBy,
 };
-use crate::approvals::{Approver, Chain, Ending, Hold, Lines, Phase, Stage, Unseen, View, visible, who_may_decide};
+use crate::approvals::{
+    Approver, Chain, Edited, Ending, Hold, Lines, Phase, Stage, Track, Unseen, View, Vote, visible, who_may_decide,
+};
 
 /// The hold as commands print it.
 #[must_use]
@@ -107,17 +109,29 @@ fn status(hold: &Hold) -> ApprovalRequestStatus {
         message: line(&message(hold)),
         stage: open.filter(|_| pending).map(|stage| line(&stage.name)),
         approvers: pending.then(|| line(&who_may_decide(hold))),
-        votes: votes(hold),
+        votes: votes(hold, Track::votes),
+        lapsed: votes(hold, Track::lapsed),
+        edits: hold.edits().iter().map(edit).collect(),
         ended_at: hold.ending().map(|(_, at)| at.to_string()),
         claimed_at: hold.claims().iter().map(|claim| claim.at.to_string()).collect(),
         delivered_at: hold.delivered_at().map(|at| at.to_string()),
     }
 }
 
-fn votes(hold: &Hold) -> Vec<RequestVote> {
+fn edit(edit: &Edited) -> RequestEdit {
+    RequestEdit {
+        by: line(&edit.by.name),
+        reason: line(&edit.reason),
+        at: edit.at.to_string(),
+        original: edit.from.to_string(),
+        edited: edit.to.to_string(),
+    }
+}
+
+fn votes(hold: &Hold, which: impl Fn(&Track) -> &[Vote]) -> Vec<RequestVote> {
     let mut votes = Vec::new();
     for (chain, track) in hold.tracks() {
-        votes.extend(track.votes().iter().map(|vote| RequestVote {
+        votes.extend(which(track).iter().map(|vote| RequestVote {
             chain: line(&chain.name.to_string()),
             stage: chain.stages.get(vote.stage).map(|stage| line(&stage.name)).unwrap_or_default(),
             decision: vote.ballot.decision.name().to_owned(),

@@ -69,6 +69,13 @@ const STEPS: &[(&str, &str)] = &[
         CREATE INDEX callback_by_time ON callback (next_at);",
         "PRAGMA user_version = 4",
     ),
+    (
+        "CREATE TABLE edited (hold TEXT PRIMARY KEY, format TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+    ALTER TABLE decision ADD COLUMN view TEXT;
+    ALTER TABLE decision ADD COLUMN original TEXT;
+    ALTER TABLE decision ADD COLUMN edited TEXT;",
+        "PRAGMA user_version = 5",
+    ),
 ];
 
 /// Brings the database up to date.

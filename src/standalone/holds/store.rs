@@ -3,6 +3,7 @@
 //! Must not know HTTP or the command line. Guarantees: what was answered is on disk; of two decisions at once, in one
 //! program or in two, the second sees the first; the number of rows and the size of each are bounded.
 
+mod edited;
 mod recent;
 
 use std::collections::HashSet;
@@ -15,9 +16,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use edited::{EDITED_BYTES_MAX, EditedText};
+
 use super::{Missing, StoreFailure, callbacks, file, memory};
 use crate::approvals::{
-    Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
+    Ask, Ballot, Edit, Event, Hold, Pace, PaceLimits, Person, Phase, Remembered, Step, advance, joins, later, remember,
 };
 use crate::audit;
 use crate::base::{Clock, Digest, HoldId};
@@ -77,6 +80,16 @@ pub(super) enum Opened {
     New(HoldId),
     /// It joined this one.
     Joined(HoldId),
+}
+
+/// What is entered together with an event.
+#[derive(Clone, Copy)]
+enum With<'a> {
+    Nothing,
+    /// The query that an approval is used for: what its release stands for is remembered.
+    Claimed(&'a Held),
+    /// What an approver made of the query.
+    Edited(&'a EditedText),
 }
 
 /// A decision that is not in the audit trail yet.
@@ -176,15 +189,15 @@ impl Store {
 
     /// Applies one event in one transaction. What time has done to the hold is applied and kept first.
     pub(super) async fn apply(&self, id: HoldId, event: Event) -> Result<Step, StoreFailure> {
-        self.change(id, event, None).await
+        self.change(id, event, With::Nothing).await
     }
 
     /// Applies a claim, and remembers what its release stands for.
     pub(super) async fn claim(&self, id: HoldId, claim: Event, held: Option<&Held>) -> Result<Step, StoreFailure> {
-        self.change(id, claim, held).await
+        self.change(id, claim, held.map_or(With::Nothing, With::Claimed)).await
     }
 
-    async fn change(&self, id: HoldId, event: Event, claimed: Option<&Held>) -> Result<Step, StoreFailure> {
+    async fn change(&self, id: HoldId, event: Event, with: With<'_>) -> Result<Step, StoreFailure> {
         let now = self.clock.now();
         let mut connection = self.connection.lock().await;
         let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -198,12 +211,18 @@ impl Store {
             Err(refused) => (timed, Some(refused)),
         };
         write(&mut change, &before, &step.hold).await?;
-        if let (Event::Decided(ballot), None) = (&event, &refused) {
-            enter(&mut change, id, ballot, now).await?;
+        match (&event, &refused, with) {
+            (Event::Decided(ballot), None, _) => enter(&mut change, id, &Entry::of(ballot), now).await?,
+            (Event::Edited(edit), None, With::Edited(text)) => {
+                enter(&mut change, id, &Entry::of_edit(edit), now).await?;
+                edited::keep(&mut change, id, text).await?;
+            }
+            _ => {}
         }
-        if let (Some(held), None, Some(user)) = (claimed, &refused, &step.hold.ask().requester.user) {
+        if let (With::Claimed(held), None, Some(user)) = (with, &refused, &step.hold.ask().requester.user) {
             memory::keep(&mut change, user, &remember(&step.hold, held), now).await?;
         }
+        edited::forget_with(&mut change, &step.hold).await?;
         change.commit().await?;
         match refused {
             None => Ok(step),
@@ -314,7 +333,8 @@ impl Store {
 
     /// The oldest decisions that are not in the audit trail yet.
     pub(super) async fn unrecorded(&self) -> Result<Vec<Unrecorded>, StoreFailure> {
-        let sql = "SELECT number, hold, decision, person, authenticated_by, reason FROM decision
+        let sql =
+            "SELECT number, hold, decision, person, authenticated_by, reason, view, original, edited FROM decision
                    WHERE recorded = 0 ORDER BY number LIMIT ?";
         let mut connection = self.connection.lock().await;
         let rows = sqlx::query(sql).bind(BATCH_MAX).fetch_all(&mut *connection).await?;
@@ -349,12 +369,15 @@ fn sorted_out(rows: &[SqliteRow]) -> (Vec<Hold>, Vec<StoreFailure>) {
 
 fn unrecorded(row: &SqliteRow) -> Result<Unrecorded, StoreFailure> {
     let hold: String = row.try_get("hold")?;
-    let event = audit::Event::Decided {
-        hold: hold.parse().map_err(|_| StoreFailure::Unknown(hold))?,
-        decision: row.try_get("decision")?,
-        by: row.try_get("person")?,
-        authenticated_by: row.try_get("authenticated_by")?,
-        reason: row.try_get("reason")?,
+    let digest = |column| Ok::<_, StoreFailure>(row.try_get::<Option<String>, _>(column)?.and_then(|d| d.parse().ok()));
+    let hold = hold.parse().map_err(|_| StoreFailure::Unknown(hold))?;
+    let (by, authenticated_by) = (row.try_get("person")?, row.try_get("authenticated_by")?);
+    let (reason, view) = (row.try_get("reason")?, digest("view")?);
+    let event = match (digest("original")?, digest("edited")?) {
+        (Some(original), Some(edited)) => {
+            audit::Event::Edited { hold, original, edited, by, authenticated_by, reason, view }
+        }
+        _ => audit::Event::Decided { hold, decision: row.try_get("decision")?, by, authenticated_by, reason, view },
     };
     Ok(Unrecorded { number: row.try_get("number")?, event })
 }
@@ -414,21 +437,47 @@ async fn write(connection: &mut SqliteConnection, before: &Hold, after: &Hold) -
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreFailure::Contended(before.id())) }
 }
 
+/// A person's word as it is entered for the audit trail.
+struct Entry<'a> {
+    word: &'static str,
+    by: &'a Person,
+    reason: &'a str,
+    view: Option<Digest>,
+    /// The form before and after an edit.
+    forms: Option<(Digest, Digest)>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(ballot: &'a Ballot) -> Self {
+        let Ballot { by, decision, reason, view } = ballot;
+        Self { word: decision.name(), by, reason, view: *view, forms: None }
+    }
+
+    fn of_edit(edit: &'a Edit) -> Self {
+        let Edit { by, reason, view, from, form } = edit;
+        Self { word: "approve", by, reason, view: *view, forms: Some((*from, form.digest)) }
+    }
+}
+
 async fn enter(
     connection: &mut SqliteConnection,
     id: HoldId,
-    ballot: &Ballot,
+    entry: &Entry<'_>,
     now: Timestamp,
 ) -> Result<(), StoreFailure> {
-    let sql = "INSERT INTO decision (hold, decision, person, authenticated_by, reason, decided_at)
-               VALUES (?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO decision
+               (hold, decision, person, authenticated_by, reason, decided_at, view, original, edited)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(sql)
         .bind(id.to_string())
-        .bind(ballot.decision.name())
-        .bind(&ballot.by.name)
-        .bind(&ballot.by.authenticated_by)
-        .bind(&ballot.reason)
+        .bind(entry.word)
+        .bind(&entry.by.name)
+        .bind(&entry.by.authenticated_by)
+        .bind(entry.reason)
         .bind(now.as_millisecond())
+        .bind(entry.view.map(|view| view.to_string()))
+        .bind(entry.forms.map(|(original, _)| original.to_string()))
+        .bind(entry.forms.map(|(_, edited)| edited.to_string()))
         .execute(connection)
         .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Against real SQLite files; a second [`Store`] on the same folder stands for the command line in another process.
 
 mod callbacks;
+mod edits;
 mod release;
 mod remembering;
 

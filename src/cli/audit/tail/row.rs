@@ -71,7 +71,11 @@ impl Row {
                 tone: Some(Tone::Caution),
                 ..event("tail-repaired", format!("{bytes_cut} bytes of an unfinished entry moved to {kept_in}"))
             },
-            Some(Event::Decided { hold, decision, by, authenticated_by, reason }) => {
+            Some(Event::Edited { hold, edited, by, authenticated_by, reason, .. }) => {
+                let why = format!("{hold} by {by} (authenticated by {authenticated_by}): {reason}; now {edited}");
+                event("edited", why)
+            }
+            Some(Event::Decided { hold, decision, by, authenticated_by, reason, .. }) => {
                 let why = format!("{hold} by {by} (authenticated by {authenticated_by}): {reason}");
                 event(&printable(&decision, CELL_MAX), why)
             }

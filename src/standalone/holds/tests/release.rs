@@ -38,7 +38,7 @@ fn policy(chain: &str) -> Policy {
 }
 
 /// What the engine holds, and its excerpt.
-fn held(chains: &[&str], body: &'static [u8]) -> (Held, Content) {
+pub(super) fn held(chains: &[&str], body: &'static [u8]) -> (Held, Content) {
     judged(None, chains, Bytes::from_static(body))
 }
 
