@@ -61,7 +61,7 @@ fn opened(chains: usize) -> Hold {
 #[must_use]
 pub fn holds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
-        (0..16_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ (n * 7)).collect()).collect();
+        (0..64_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ (n * 7)).collect()).collect();
     let lives: Vec<Hold> = seeds.iter().map(|script| life(script, &mut |_, _| {})).collect();
     seeds.extend(lives.iter().filter_map(|hold| serde_json::to_vec(hold).ok()));
     seeds
