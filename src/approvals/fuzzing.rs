@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::advance::CLAIMS_MAX;
 use super::{
-    Approver, Ask, Ballot, Chain, ClientGone, Decision, Event, Hold, Lines, Person, Phase, Quorum, Requester, Stage,
-    View, advance, visible,
+    Approver, Ask, Ballot, Chain, ClientGone, Decision, Edit, Event, Form, Hold, Lines, Person, Phase, Quorum,
+    Requester, Stage, View, advance, edited, visible,
 };
 use crate::base::fuzzing::Dice;
 use crate::base::{Content, Digest, HoldId, QueryId};
@@ -33,7 +33,8 @@ fn opened(chains: usize) -> Hold {
         expires_after: Duration::from_mins(10),
         separation_of_duties: true,
         allow_unseen: false,
-        on_client_gone: ClientGone::Cancel,
+        // A hold that ends when nobody waits is soon over; the others live long enough to be approved.
+        on_client_gone: if chains == 1 { ClientGone::Detach } else { ClientGone::Cancel },
         valid_for_max: Duration::from_hours(1),
         stages: vec![stage("first", 2, 1), stage("second", 1, 2)],
     };
@@ -61,7 +62,7 @@ fn opened(chains: usize) -> Hold {
 #[must_use]
 pub fn holds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
-        (0..64_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ (n * 7)).collect()).collect();
+        (0..16_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ (n * 7)).collect()).collect();
     let lives: Vec<Hold> = seeds.iter().map(|script| life(script, &mut |_, _| {})).collect();
     seeds.extend(lives.iter().filter_map(|hold| serde_json::to_vec(hold).ok()));
     seeds
@@ -124,11 +125,29 @@ fn event(byte: u8, dice: &mut Dice, hold: &Hold) -> Event {
         8 => Event::Decided(Ballot { by: by(dice), decision: Decision::Deny, reason: "r".to_owned(), view: None }),
         9 => Event::ClientGone,
         10 => Event::Withdrawn { by: by(dice), reason: "r".to_owned() },
-        11 | 12 => Event::Claimed { by: "gate".to_owned(), join: Digest::of(b"join"), digest: Digest::of(b"body") },
+        11 | 12 => Event::Claimed { by: "gate".to_owned(), join: Digest::of(b"join"), digest: hold.ask().digest },
         13 => Event::Claimed { by: "gate".to_owned(), join: Digest::of(b"other"), digest: Digest::of(b"body") },
         14 => Event::Delivered,
+        _ if dice.below(2) == 0 => Event::Edited(Box::new(edit(by(dice), dice, hold))),
         _ => Event::Tick,
     }
+}
+
+fn edit(by: Person, dice: &mut Dice, hold: &Hold) -> Edit {
+    let chains = if dice.below(3) == 0 { opened(2).ask().chains.clone() } else { Vec::new() };
+    let form = Form {
+        digest: Digest::of(&[u8::try_from(dice.below(4)).unwrap_or_default()]),
+        revision: Digest::of(b"rules"),
+        model: None,
+        chains,
+        reasons: Vec::new(),
+        excerpt: Content::new("edited\u{202e}"),
+        unseen: Vec::new(),
+        characters: 6,
+    };
+    let edit = Edit { by, reason: "r".to_owned(), view: None, from: hold.ask().digest, form };
+    let view = edited(hold, &edit, at(0)).ok().map(|hold| View::of(&hold).digest_in_full());
+    Edit { view, ..edit }
 }
 
 /// What no event may do.
@@ -137,6 +156,7 @@ fn step(before: &Hold, after: &Hold) {
     assert!(before.phase() == Phase::Pending || before.phase() == after.phase(), "a final phase was left");
     assert!(after.claims().is_empty() || after.phase() == Phase::Approved, "claimed without approval");
     assert!(after.claims().len() <= CLAIMS_MAX, "claimed too often");
+    assert!(after.edits().starts_with(before.edits()) && after.first_digest() == Digest::of(b"body"));
     let claimed = after.claims().len() > before.claims().len();
     assert!(!claimed || before.delivered_at().is_none(), "claimed after the answer was delivered");
     assert!(before.version() <= after.version() && (before == after || before.version() < after.version()));
