@@ -71,6 +71,16 @@ impl Office {
         self.gate.send("POST /v1/chat/completions", &headers, body.as_bytes())
     }
 
+    /// The answer once people have decided, for a client that comes again as it is told.
+    fn answered(&self, body: &str) -> Answer {
+        let mut answer = None;
+        self.eventually("an answer", || {
+            answer = Some(self.ask(body)).filter(|answer| answer.status != 409);
+            answer.is_some()
+        });
+        answer.unwrap()
+    }
+
     /// The same, held: its id.
     fn held(&self, body: &str) -> String {
         let answer = self.ask(body);
@@ -147,7 +157,7 @@ fn what_the_excerpt_cuts_is_shown_by_the_gate_and_approved_only_then() {
     assert!(!office.does(&["approvals", "show", &id]).contains(&"and then some ".repeat(50)));
     office.approve(&id, "alice", &["--full"]);
     office.approve(&id, "bob", &["--full"]);
-    assert_eq!(office.ask(&body).status, 200);
+    assert_eq!(office.answered(&body).status, 200);
     assert_eq!(office.upstream.take()[0].body, body.as_bytes());
 }
 
@@ -242,7 +252,7 @@ fn between_two_approvers_an_edit_makes_both_approve_the_edited_form_and_only_tha
     office.refuses(&alice, &["not all of what hold", "all of it, as it was edited", "--full"]);
     assert!(office.approve(&id, "alice", &["--full"]).contains("approved"));
     assert_eq!(office.received(), Vec::<String>::new());
-    assert_eq!((office.ask(&body).status, office.received()), (200, vec![EDITED.to_owned()]));
+    assert_eq!((office.answered(&body).status, office.received()), (200, vec![EDITED.to_owned()]));
     let tail = office.does(&["audit", "tail"]);
     for words in ["edited", "by bob (authenticated by nobody): without the name; now sha256:", "released"] {
         assert!(tail.contains(words), "no `{words}` in:\n{tail}");
@@ -297,7 +307,7 @@ fn what_the_rules_say_of_an_edit_counts() {
     office.approve(&id, "alice", &["--full"]);
     assert_eq!(office.held(&body), id);
     office.does(&["approve", &id, "--full", "--as", "sam", "--reason", "read it"]);
-    assert_eq!((office.ask(&body).status, office.received()), (200, vec![query("the vault of nightingale")]));
+    assert_eq!((office.answered(&body).status, office.received()), (200, vec![query("the vault of nightingale")]));
 }
 
 #[test]
@@ -319,7 +329,7 @@ fn an_edit_that_cannot_be_is_refused_with_what_to_do() {
     );
     office.does(&["deny", &id, "--as", "cleo", "--group", "legal", "--reason", "no"]);
     refused(EDITED, &["is finished: Denied"]);
-    assert_eq!((office.ask(&body).status, office.received().len()), (403, 0));
+    assert_eq!((office.answered(&body).status, office.received().len()), (403, 0));
 }
 
 #[test]
@@ -332,7 +342,7 @@ fn an_edit_outlives_restarts() {
     office.edit_refused(&id, "alice", &query("other birds"), &["the gate no longer has the text of hold"]);
     assert!(office.approve(&id, "alice", &["--full"]).contains("approved"));
     let office = office.restarted();
-    assert_eq!((office.ask(&body).status, office.received()), (200, vec![EDITED.to_owned()]));
+    assert_eq!((office.answered(&body).status, office.received()), (200, vec![EDITED.to_owned()]));
     let second = office.held(&query("tell me more about nightingale"));
     assert_ne!(second, id);
 }
@@ -348,7 +358,7 @@ fn rules_that_became_stricter_have_the_last_word() {
     office.eventually("the stricter rules are in force", || office.ask(&query("birds")).status == 403);
     office.approve(&id, "alice", &["--full"]);
     office.received();
-    let answer = office.ask(&body);
+    let answer = office.answered(&body);
     assert_eq!((answer.status, answer.code().as_deref()), (403, Some("policy_denied")));
     assert_eq!(office.received().len(), 0);
 }
