@@ -18,11 +18,11 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use edited::{EDITED_BYTES_MAX, EditedText};
 
+use super::trail::{self, Entry};
 use super::{Missing, StoreFailure, callbacks, file, memory};
 use crate::approvals::{
-    Ask, Ballot, Edit, Event, Hold, Pace, PaceLimits, Person, Phase, Remembered, Step, advance, joins, later, remember,
+    Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
 };
-use crate::audit;
 use crate::base::{Clock, Digest, HoldId};
 use crate::rules::Held;
 
@@ -90,13 +90,6 @@ enum With<'a> {
     Claimed(&'a Held),
     /// What an approver made of the query.
     Edited(&'a EditedText),
-}
-
-/// A decision that is not in the audit trail yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unrecorded {
-    pub(super) number: i64,
-    pub(super) event: audit::Event,
 }
 
 /// The holds of one data folder.
@@ -212,9 +205,9 @@ impl Store {
         };
         write(&mut change, &before, &step.hold).await?;
         match (&event, &refused, with) {
-            (Event::Decided(ballot), None, _) => enter(&mut change, id, &Entry::of(ballot), now).await?,
+            (Event::Decided(ballot), None, _) => trail::enter(&mut change, id, &Entry::of(ballot), now).await?,
             (Event::Edited(edit), None, With::Edited(text)) => {
-                enter(&mut change, id, &Entry::of_edit(edit), now).await?;
+                trail::enter(&mut change, id, &Entry::of_edit(edit), now).await?;
                 edited::keep(&mut change, id, text).await?;
             }
             _ => {}
@@ -260,6 +253,7 @@ impl Store {
             room_for(&mut change, &hold, &self.limits).await?;
         }
         insert(&mut change, &hold).await?;
+        trail::ahead(&mut change, &hold).await?;
         if let Some(url) = callback {
             callbacks::add(&mut change, hold.id(), &url).await?;
         }
@@ -330,24 +324,6 @@ impl Store {
         let rows = sqlx::query("SELECT id FROM hold WHERE phase = 'Pending'").fetch_all(&mut *connection).await?;
         Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
     }
-
-    /// The oldest decisions that are not in the audit trail yet.
-    pub(super) async fn unrecorded(&self) -> Result<Vec<Unrecorded>, StoreFailure> {
-        let sql =
-            "SELECT number, hold, decision, person, authenticated_by, reason, view, original, edited FROM decision
-                   WHERE recorded = 0 ORDER BY number LIMIT ?";
-        let mut connection = self.connection.lock().await;
-        let rows = sqlx::query(sql).bind(BATCH_MAX).fetch_all(&mut *connection).await?;
-        rows.iter().map(unrecorded).collect()
-    }
-
-    /// Marks decisions up to and with `number` as recorded.
-    pub(super) async fn recorded(&self, number: i64) -> Result<(), StoreFailure> {
-        let sql = "UPDATE decision SET recorded = 1 WHERE recorded = 0 AND number <= ?";
-        let mut connection = self.connection.lock().await;
-        sqlx::query(sql).bind(number).execute(&mut *connection).await?;
-        Ok(())
-    }
 }
 
 fn hold(row: &SqliteRow) -> Result<Hold, StoreFailure> {
@@ -365,21 +341,6 @@ fn sorted_out(rows: &[SqliteRow]) -> (Vec<Hold>, Vec<StoreFailure>) {
         }
     }
     (holds, damaged)
-}
-
-fn unrecorded(row: &SqliteRow) -> Result<Unrecorded, StoreFailure> {
-    let hold: String = row.try_get("hold")?;
-    let digest = |column| Ok::<_, StoreFailure>(row.try_get::<Option<String>, _>(column)?.and_then(|d| d.parse().ok()));
-    let hold = hold.parse().map_err(|_| StoreFailure::Unknown(hold))?;
-    let (by, authenticated_by) = (row.try_get("person")?, row.try_get("authenticated_by")?);
-    let (reason, view) = (row.try_get("reason")?, digest("view")?);
-    let event = match (digest("original")?, digest("edited")?) {
-        (Some(original), Some(edited)) => {
-            audit::Event::Edited { hold, original, edited, by, authenticated_by, reason, view }
-        }
-        _ => audit::Event::Decided { hold, decision: row.try_get("decision")?, by, authenticated_by, reason, view },
-    };
-    Ok(Unrecorded { number: row.try_get("number")?, event })
 }
 
 async fn read(connection: &mut SqliteConnection, id: HoldId) -> Result<Hold, StoreFailure> {
@@ -435,52 +396,6 @@ async fn write(connection: &mut SqliteConnection, before: &Hold, after: &Hold) -
         .execute(connection)
         .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreFailure::Contended(before.id())) }
-}
-
-/// A person's word as it is entered for the audit trail.
-struct Entry<'a> {
-    word: &'static str,
-    by: &'a Person,
-    reason: &'a str,
-    view: Option<Digest>,
-    /// The form before and after an edit.
-    forms: Option<(Digest, Digest)>,
-}
-
-impl<'a> Entry<'a> {
-    fn of(ballot: &'a Ballot) -> Self {
-        let Ballot { by, decision, reason, view } = ballot;
-        Self { word: decision.name(), by, reason, view: *view, forms: None }
-    }
-
-    fn of_edit(edit: &'a Edit) -> Self {
-        let Edit { by, reason, view, from, form } = edit;
-        Self { word: "approve", by, reason, view: *view, forms: Some((*from, form.digest)) }
-    }
-}
-
-async fn enter(
-    connection: &mut SqliteConnection,
-    id: HoldId,
-    entry: &Entry<'_>,
-    now: Timestamp,
-) -> Result<(), StoreFailure> {
-    let sql = "INSERT INTO decision
-               (hold, decision, person, authenticated_by, reason, decided_at, view, original, edited)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    sqlx::query(sql)
-        .bind(id.to_string())
-        .bind(entry.word)
-        .bind(&entry.by.name)
-        .bind(&entry.by.authenticated_by)
-        .bind(entry.reason)
-        .bind(now.as_millisecond())
-        .bind(entry.view.map(|view| view.to_string()))
-        .bind(entry.forms.map(|(original, _)| original.to_string()))
-        .bind(entry.forms.map(|(_, edited)| edited.to_string()))
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// The hold that a question joins; time is applied to each candidate first, in thought only.
