@@ -207,6 +207,18 @@ pub enum Event {
     QueryJudged(Box<QueryJudged>),
     /// The answer to a forwarded query has ended.
     QueryCompleted(QueryCompleted),
+    /// Somebody asked for approval of a query before it came.
+    #[serde(rename_all = "camelCase")]
+    AskedAhead {
+        /// The hold that was opened.
+        hold: HoldId,
+        /// Who is to send the query.
+        user: String,
+        /// Who asked.
+        by: String,
+        /// How that person was authenticated; `nobody` stand-alone.
+        authenticated_by: String,
+    },
     /// A person decided about a hold.
     #[serde(rename_all = "camelCase")]
     Decided {

@@ -28,6 +28,7 @@ mod request;
 mod schema;
 mod scribe;
 mod store;
+mod trail;
 mod waiters;
 
 use std::path::Path;

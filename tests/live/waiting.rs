@@ -94,6 +94,8 @@ fn approval_ahead_of_time_answers_the_same_query_of_the_same_user_once() {
     assert_eq!((answer.status, upstream.take().len()), (200, 1));
     let again = ask(&gate, "bob", &later, &query("nightingale"));
     assert_eq!((again.status, upstream.take().len()), (202, 0), "one answer for one approval");
+    let tail = said(&countersign(gate.data(), &["audit", "tail"]));
+    assert!(tail.contains("asked-ahead") && tail.contains("for bob by"), "the record says who asked:\n{tail}");
 }
 
 #[test]

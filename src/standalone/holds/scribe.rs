@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::store::{Store, Unrecorded};
+use super::store::Store;
+use super::trail::Unrecorded;
 use super::unavailable;
 use crate::sidecar::{HoldFailure, Recorder};
 

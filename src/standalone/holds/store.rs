@@ -4,7 +4,6 @@
 //! program or in two, the second sees the first; the number of rows and the size of each are bounded.
 
 mod edited;
-mod entries;
 mod recent;
 
 use std::collections::HashSet;
@@ -18,10 +17,8 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use edited::{EDITED_BYTES_MAX, EditedText};
-pub(super) use entries::Unrecorded;
 
-use entries::Entry;
-
+use super::trail::{self, Entry};
 use super::{Missing, StoreFailure, callbacks, file, memory};
 use crate::approvals::{
     Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
@@ -208,9 +205,9 @@ impl Store {
         };
         write(&mut change, &before, &step.hold).await?;
         match (&event, &refused, with) {
-            (Event::Decided(ballot), None, _) => entries::enter(&mut change, id, &Entry::of(ballot), now).await?,
+            (Event::Decided(ballot), None, _) => trail::enter(&mut change, id, &Entry::of(ballot), now).await?,
             (Event::Edited(edit), None, With::Edited(text)) => {
-                entries::enter(&mut change, id, &Entry::of_edit(edit), now).await?;
+                trail::enter(&mut change, id, &Entry::of_edit(edit), now).await?;
                 edited::keep(&mut change, id, text).await?;
             }
             _ => {}
@@ -256,6 +253,7 @@ impl Store {
             room_for(&mut change, &hold, &self.limits).await?;
         }
         insert(&mut change, &hold).await?;
+        trail::ahead(&mut change, &hold).await?;
         if let Some(url) = callback {
             callbacks::add(&mut change, hold.id(), &url).await?;
         }

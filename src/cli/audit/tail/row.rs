@@ -79,6 +79,9 @@ impl Row {
                 let why = format!("{hold} by {by} (authenticated by {authenticated_by}): {reason}");
                 event(&printable(&decision, CELL_MAX), why)
             }
+            Some(Event::AskedAhead { hold, user, by, authenticated_by }) => {
+                event("asked-ahead", format!("{hold} for {user} by {by} (authenticated by {authenticated_by})"))
+            }
             None => event("unknown", format!("entry {} is of a kind that this version does not know", entry.seq)),
         }
     }
