@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use super::coverage::{gaps, sayings};
 use super::evaluate::{Answer, Counted, Sight};
-use super::layer::Pieces;
 use super::node::{Child, Join, Leaf, Node};
 use super::scan::{Found, Scan};
 use super::set::{Compiled, CompiledRule, RuleSet};
@@ -72,10 +71,10 @@ pub(super) fn causes(
             if sight.ask(&rule.node, rule.roles, &mut ignored) != Answer::Yes {
                 continue;
             }
-            let mut walk = Walk { sight: &mut sight, roles: rule.roles, texts: Vec::new(), facts: Vec::new() };
-            let inside = sort(&rule.node, Under::Nothing) == Sort::Text && walk.holds(&rule.node) == Some(true);
-            let texts = walk.texts;
-            if !inside || texts.is_empty() {
+            let inside = sort(&rule.node, Under::Nothing) == Sort::Text;
+            let mut walk = Walk { sight: &mut sight, roles: rule.roles };
+            let texts = inside.then(|| walk.holds(&rule.node)).flatten().flatten().unwrap_or_default().texts;
+            if texts.is_empty() {
                 gathered.causes.beyond = true;
                 continue;
             }
@@ -117,15 +116,18 @@ impl Gathered<'_> {
         rule: &CompiledRule,
         chain: &ChainRef,
         start: &Hasher,
-        witness: &Witness<'_>,
+        witness: &Witness,
     ) -> bool {
         let mut hasher = start.clone();
         hasher.field(&witness.facts.len().to_be_bytes());
         for fact in &witness.facts {
             hasher.field(fact.as_bytes());
         }
-        for (part, _) in witness.at {
-            hasher.field(self.digest(*part).as_bytes());
+        for parts in &witness.at {
+            hasher.field(&parts.len().to_be_bytes());
+            for part in parts {
+                hasher.field(self.digest(*part).as_bytes());
+            }
         }
         let key = hasher.finish();
         if !self.seen.insert(key) {
@@ -212,67 +214,105 @@ fn nested_none(children: &[Child]) -> bool {
 struct Walk<'w, 'a> {
     sight: &'w mut Sight<'a>,
     roles: RoleSet,
-    texts: Vec<Witness<'a>>,
-    /// Facts found so far: which model, route or operation.
-    facts: Vec<String>,
 }
 
-/// A match, and the facts that had to stand beside it.
-struct Witness<'a> {
-    at: &'a Pieces,
+/// What speaks for a condition that holds.
+#[derive(Default)]
+struct Evidence {
+    /// Every match, each once.
+    texts: BTreeSet<Witness>,
+    /// Which model, route or operation.
     facts: BTreeSet<String>,
 }
 
-impl<'a> Walk<'_, 'a> {
-    /// `None` when that cannot be said in full.
-    fn holds(&mut self, node: &Node) -> Option<bool> {
+/// A match, and the facts that had to stand beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Witness {
+    /// The parts it lies in, those of each condition that it takes in a list of their own.
+    at: Vec<Vec<PartId>>,
+    facts: BTreeSet<String>,
+}
+
+impl Witness {
+    fn of(found: &Found) -> Self {
+        Self { at: vec![found.at.iter().map(|(part, _)| *part).collect()], facts: BTreeSet::new() }
+    }
+
+    fn with(&self, other: &Self) -> Self {
+        let at = self.at.iter().chain(&other.at).cloned().collect();
+        Self { at, facts: self.facts.union(&other.facts).cloned().collect() }
+    }
+}
+
+impl Walk<'_, '_> {
+    /// `Some(None)` when it does not hold, `None` when that cannot be said in full.
+    #[expect(clippy::option_option, reason = "unknown and no are different answers")]
+    fn holds(&mut self, node: &Node) -> Option<Option<Evidence>> {
         match node {
             Node::Leaf(Leaf::Text(unit, _)) => {
                 let scan = self.sight.scan;
                 if scan.overflowed(*unit) {
                     return None;
                 }
-                let before = self.texts.len();
-                let witness = |found: &'a Found| Witness { at: &found.at, facts: BTreeSet::new() };
-                self.texts.extend(scan.found(*unit, self.roles).map(witness));
-                let holds = self.texts.len() > before;
-                self.texts.extend(scan.accidents(*unit, self.roles).map(witness));
-                Some(holds)
+                let mut texts: BTreeSet<Witness> = scan.found(*unit, self.roles).map(Witness::of).collect();
+                if texts.is_empty() {
+                    return Some(None);
+                }
+                texts.extend(scan.accidents(*unit, self.roles).map(Witness::of));
+                Some(Some(Evidence { texts, facts: BTreeSet::new() }))
             }
             Node::Leaf(_) | Node::Branch(Join::None, _) => {
                 let mut evidence = Vec::new();
                 match self.sight.ask(node, self.roles, &mut evidence) {
                     Answer::Yes => {
-                        if matches!(node, Node::Leaf(Leaf::Operations(_) | Leaf::Routes(_) | Leaf::Models(_))) {
-                            self.facts.extend(evidence.iter().map(|one| format!("{} {}", one.matcher, one.measured)));
-                        }
-                        Some(true)
+                        let fact = matches!(node, Node::Leaf(Leaf::Operations(_) | Leaf::Routes(_) | Leaf::Models(_)));
+                        let facts = evidence.iter().filter(|_| fact);
+                        let facts = facts.map(|one| format!("{} {}", one.matcher, one.measured)).collect();
+                        Some(Some(Evidence { texts: BTreeSet::new(), facts }))
                     }
-                    Answer::No => Some(false),
+                    Answer::No => Some(None),
                     Answer::Unknown(_) => None,
                 }
             }
             Node::Branch(Join::Any, children) => {
-                let mut any = false;
+                let mut any: Option<Evidence> = None;
                 for child in children {
-                    any |= self.holds(&child.node)?;
+                    if let Some(one) = self.holds(&child.node)? {
+                        let all = any.get_or_insert_default();
+                        all.texts.extend(one.texts);
+                        all.facts.extend(one.facts);
+                    }
                 }
                 Some(any)
             }
-            Node::Branch(Join::All, children) => {
-                let (before, known) = (self.texts.len(), self.facts.len());
-                for child in children {
-                    if !self.holds(&child.node)? {
-                        self.texts.truncate(before);
-                        self.facts.truncate(known);
-                        return Some(false);
-                    }
+            Node::Branch(Join::All, children) => self.all(children),
+        }
+    }
+
+    /// What takes several texts is a match of these very texts together: each of them may have been released beside
+    /// another one, and people have not seen these two side by side.
+    #[expect(clippy::option_option, reason = "as in `holds`")]
+    fn all(&mut self, children: &[Child]) -> Option<Option<Evidence>> {
+        let mut all = Evidence::default();
+        for child in children {
+            let Some(one) = self.holds(&child.node)? else { return Some(None) };
+            all.facts.extend(one.facts);
+            if all.texts.is_empty() {
+                all.texts = one.texts;
+            } else if !one.texts.is_empty() {
+                if all.texts.len().saturating_mul(one.texts.len()) > CAUSES_MAX {
+                    return None;
                 }
-                for witness in self.texts.iter_mut().skip(before) {
-                    witness.facts.extend(self.facts.iter().skip(known).cloned());
-                }
-                Some(true)
+                let pairs = all.texts.iter().flat_map(|first| one.texts.iter().map(|second| first.with(second)));
+                all.texts = pairs.collect();
             }
         }
+        let facts = &all.facts;
+        let beside = |mut witness: Witness| {
+            witness.facts.extend(facts.iter().cloned());
+            witness
+        };
+        all.texts = std::mem::take(&mut all.texts).into_iter().map(beside).collect();
+        Some(Some(all))
     }
 }

@@ -68,6 +68,24 @@ fn a_match_over_two_texts_is_released_as_that_pair_only() {
 }
 
 #[test]
+fn texts_that_hold_only_together_are_released_as_those_that_stood_together() {
+    let both = || Matcher::All(vec![words(&["salaries"]), words(&["press"])]);
+    let salaries = |what| (Role::User, what);
+    let (one, other) = (salaries("the salaries of 2020"), salaries("the salaries of the board"));
+    let (draft, release) = ((Role::User, "for the press archive"), (Role::User, "for tomorrow's press release"));
+    check(both(), &[one, draft], &[one, REPLY, draft], true);
+    check(both(), &[one, draft], &[draft, one], true);
+    check(both(), &[one, draft], &[other, draft], false);
+    check(both(), &[one, draft, REPLY, other], &[other, REPLY, draft], true);
+    let (world, set) = (World::default(), holding(both()));
+    let seen = |texts: &[(Role, &str)]| causes(&world, &set, chat(texts));
+    let mut released = seen(&[one, release]);
+    released.texts.extend(seen(&[other, draft]).texts);
+    assert!(speaks_for(&released, &seen(&[other, draft])));
+    assert!(!speaks_for(&released, &seen(&[other, release])), "each was seen, but not side by side");
+}
+
+#[test]
 fn a_released_match_that_goes_on_in_a_new_text_of_the_same_speaker_is_new() {
     let transfer = || regex("transfer [0-9]{1,9}");
     let (old, more) = ((Role::User, "please transfer 1"), (Role::User, "000000 to mallory"));
