@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign::compile;
+use countersign::compile::{self, Document};
 use countersign::rules::{self, Caller, Context, Judgement, Posture, Rates, RuleSet, Workload};
 use countersign::wire::{self, Format, Server};
 
@@ -22,10 +22,21 @@ impl Desk {
     /// A gate with so many rules.
     #[must_use]
     pub fn new(rules: usize) -> Self {
-        let documents: Vec<_> =
-            policies(rules).iter().flat_map(|(name, text)| compile::read(name, text).expect("is policies")).collect();
+        Self::of(&Self::read(rules))
+    }
+
+    /// The policies of a gate with so many rules.
+    #[must_use]
+    pub fn read(rules: usize) -> Vec<Document> {
+        let files = policies(rules);
+        files.iter().flat_map(|(name, text)| compile::read(name, text).expect("is policies")).collect()
+    }
+
+    /// A gate with these policies.
+    #[must_use]
+    pub fn of(documents: &[Document]) -> Self {
         let workload = Workload { namespace: "default".into(), name: "model".into(), ..Workload::default() };
-        let compiled = compile::compile(&documents, &workload).unwrap_or_else(|found| {
+        let compiled = compile::compile(documents, &workload).unwrap_or_else(|found| {
             let shown: Vec<_> = found.iter().take(3).map(|d| compile::render(d, None)).collect();
             panic!("{}", shown.join("\n"))
         });

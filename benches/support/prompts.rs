@@ -131,6 +131,24 @@ pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// An honest prompt that differs with its number: pieces of all kinds, one after another.
+#[must_use]
+pub fn mixed(number: usize, bytes: usize) -> String {
+    let kinds = HONEST.iter().map(|(_, text)| text(bytes * 4)).collect::<Vec<_>>();
+    let mut text = String::new();
+    let mut at = number;
+    while text.len() < bytes {
+        let kind = &kinds[at % 4];
+        let from = kind.floor_char_boundary((at * 97) % (kind.len() / 2));
+        let to = kind.floor_char_boundary(from + 80 + (at * 31) % 300);
+        text.push_str(&kind[from..to]);
+        text.push('\n');
+        at += number / 4 + 1;
+    }
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}
+
 const SENTENCES: &[&str] = &[
     "Please summarise the attached report for the board and point out what changed since the last quarter.",
     "The customer wrote that the delivery came two days late, and that one of the boxes was damaged.",
