@@ -50,7 +50,10 @@ pub fn print() {
         let desk = Desk::new(rules);
         let built = started.elapsed().as_secs_f64() * 1e3;
         for size in [1, 16, 400] {
-            println!("{size:>4} KB x {rules} rules: {}, built in {built:.0} ms", shown(cost(&desk, &prose(size << 10))));
+            println!(
+                "{size:>4} KB x {rules} rules: {}, built in {built:.0} ms",
+                shown(cost(&desk, &prose(size << 10)))
+            );
         }
     }
     memory("with 10,000 rules");
@@ -58,7 +61,8 @@ pub fn print() {
 
 fn worst(desk: &Desk) {
     let mut table: Vec<(Duration, &str)> = Vec::new();
-    let made = prompts::HONEST.iter().chain(prompts::HOSTILE).map(|(name, text)| (*name, prompts::chat(&text(4 << 10))));
+    let made =
+        prompts::HONEST.iter().chain(prompts::HOSTILE).map(|(name, text)| (*name, prompts::chat(&text(4 << 10))));
     for (name, body) in made.chain(prompts::forms(4 << 10)) {
         table.push((cost(desk, &Bytes::from(body)), name));
     }
@@ -102,7 +106,12 @@ fn p99(desk: &Desk) -> Duration {
 }
 
 fn quantile(sorted: &[Duration], q: f64) -> Duration {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let at = ((sorted.len() - 1) as f64 * q) as usize;
     sorted[at]
 }

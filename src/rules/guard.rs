@@ -118,11 +118,10 @@ impl Reading {
             return 0;
         }
         match hir.kind() {
-            HirKind::Empty => from,
             HirKind::Look(Look::WordAscii | Look::WordStartAscii | Look::WordEndAscii) if from & 1 != 0 => {
                 (from & !1) | AT_EDGE
             }
-            HirKind::Look(_) => from,
+            HirKind::Empty | HirKind::Look(_) => from,
             HirKind::Literal(literal) => literal.0.iter().fold(from, |from, byte| self.take(from, &[(*byte, *byte)])),
             HirKind::Class(Class::Bytes(class)) => {
                 let ranges: Vec<_> = class.ranges().iter().map(|range| (range.start(), range.end())).collect();
