@@ -10,8 +10,8 @@ use countersign::wire::{self, Format, Server};
 use super::policies::policies;
 
 /// What a gate has at hand.
-pub struct Desk {
-    pub set: Arc<RuleSet>,
+pub(crate) struct Desk {
+    pub(crate) set: Arc<RuleSet>,
     caller: Caller,
     workload: Workload,
     rates: Rates,
@@ -21,20 +21,20 @@ pub struct Desk {
 impl Desk {
     /// A gate with so many rules.
     #[must_use]
-    pub fn new(rules: usize) -> Self {
+    pub(crate) fn new(rules: usize) -> Self {
         Self::of(&Self::read(rules))
     }
 
     /// The policies of a gate with so many rules.
     #[must_use]
-    pub fn read(rules: usize) -> Vec<Document> {
+    pub(crate) fn read(rules: usize) -> Vec<Document> {
         let files = policies(rules);
         files.iter().flat_map(|(name, text)| compile::read(name, text).expect("is policies")).collect()
     }
 
     /// A gate with these policies.
     #[must_use]
-    pub fn of(documents: &[Document]) -> Self {
+    pub(crate) fn of(documents: &[Document]) -> Self {
         let workload = Workload { namespace: "default".into(), name: "model".into(), ..Workload::default() };
         let compiled = compile::compile(documents, &workload).unwrap_or_else(|found| {
             let shown: Vec<_> = found.iter().take(3).map(|d| compile::render(d, None)).collect();
@@ -51,13 +51,13 @@ impl Desk {
 
     /// One decision: bytes in, judgement out.
     #[must_use]
-    pub fn decide(&self, body: Bytes) -> Judgement {
+    pub(crate) fn decide(&self, body: Bytes) -> Judgement {
         let query = wire::decode(Format::OpenaiChat, body).expect("is a chat query");
         rules::judge(&self.set, query, &self.context())
     }
 
     #[must_use]
-    pub fn context(&self) -> Context<'_> {
+    pub(crate) fn context(&self) -> Context<'_> {
         Context {
             format: Format::OpenaiChat,
             server: Server::Vllm,

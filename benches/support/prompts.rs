@@ -1,13 +1,13 @@
 //! Prompts of any length: what people write, and what is written to hurt. Made from their kind and length alone.
 
 /// A kind of prompt.
-pub type Kind = (&'static str, fn(usize) -> String);
+pub(crate) type Kind = (&'static str, fn(usize) -> String);
 
 /// What honest clients send, of which the median prompt is the first.
-pub const HONEST: &[Kind] = &[("prose", prose), ("code", code), ("german", german), ("table", table)];
+pub(crate) const HONEST: &[Kind] = &[("prose", prose), ("code", code), ("german", german), ("table", table)];
 
 /// What is made to be slow to judge.
-pub const HOSTILE: &[Kind] = &[
+pub(crate) const HOSTILE: &[Kind] = &[
     ("digits", |n| filled(n, digits)),
     ("digit run", |n| "1234567890".chars().cycle().take(n).collect()),
     ("card-like", |n| filled(n, |r| format!("4{:03} {:04} {:04} {:04} ", r(1000), r(10_000), r(10_000), r(10_000)))),
@@ -85,7 +85,7 @@ pub const HOSTILE: &[Kind] = &[
 
 /// The body of a chat query with one message of about so many bytes.
 #[must_use]
-pub fn chat(text: &str) -> String {
+pub(crate) fn chat(text: &str) -> String {
     let text = serde_json::Value::from(text);
     format!(
         "{{\"model\":\"llama\",\"messages\":[{{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"}},\
@@ -95,29 +95,23 @@ pub fn chat(text: &str) -> String {
 
 /// Bodies whose form is what hurts, by name.
 #[must_use]
-pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
-    let arguments = |depth: usize| {
-        let mut text = "{\"q\":\"where\",\"n\":[1,2,3]}".repeat(1);
-        let filler = "{\"a\":[".repeat(15) + &"1,".repeat(bytes / 4) + "1" + &"]}".repeat(15);
-        if depth == 1 {
-            text = filler;
-        } else {
-            for _ in 1..depth {
-                text = serde_json::json!({"inner": text, "also": prose(bytes / 4)}).to_string();
-            }
-        }
-        let call = serde_json::json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": text}}]);
+pub(crate) fn forms(bytes: usize) -> Vec<(&'static str, String)> {
+    let call = |arguments: String| {
+        let call =
+            serde_json::json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
         format!(
             "{{\"model\":\"llama\",\"messages\":[{{\"role\":\"assistant\",\"content\":null,\"tool_calls\":{call}}}]}}"
         )
     };
+    let deep = "{\"a\":[".repeat(15) + &"1,".repeat(bytes / 4) + "1" + &"]}".repeat(15);
+    let twice = serde_json::json!({"inner": "{\"q\":\"where\",\"n\":[1,2,3]}", "also": prose(bytes / 4)}).to_string();
     let many = |text: &str| {
         let one = format!("{{\"role\":\"user\",\"content\":\"{text}\"}}");
         format!("{{\"model\":\"llama\",\"messages\":[{}]}}", vec![one.as_str(); bytes / one.len()].join(","))
     };
     vec![
-        ("json in a string", arguments(1)),
-        ("json in strings", arguments(2)),
+        ("json in a string", call(deep)),
+        ("json in strings", call(twice)),
         ("many messages", many("hi")),
         ("many digits", many("12 34")),
         ("many mails", many("a@b.co")),
@@ -133,7 +127,7 @@ pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
 
 /// An honest prompt that differs with its number: pieces of all kinds, one after another.
 #[must_use]
-pub fn mixed(number: usize, bytes: usize) -> String {
+pub(crate) fn mixed(number: usize, bytes: usize) -> String {
     let kinds = HONEST.iter().map(|(_, text)| text(bytes * 4)).collect::<Vec<_>>();
     let mut text = String::new();
     let mut at = number;

@@ -9,7 +9,7 @@ use super::decision::Desk;
 use super::prompts;
 
 /// Decides the same prompt for some seconds, for a profiler.
-pub fn spin(rules: usize, kind: &str, bytes: usize) {
+pub(crate) fn spin(rules: usize, kind: &str, bytes: usize) {
     let desk = Desk::new(rules);
     let made = prompts::HONEST.iter().chain(prompts::HOSTILE).find(|(name, _)| *name == kind);
     let form = || prompts::forms(bytes).into_iter().find(|(name, _)| *name == kind).map(|(_, body)| body);
@@ -20,7 +20,7 @@ pub fn spin(rules: usize, kind: &str, bytes: usize) {
 }
 
 /// Builds a rule set, for a profiler.
-pub fn build(rules: usize) {
+pub(crate) fn build(rules: usize) {
     memory("before");
     let started = clock();
     let documents = Desk::read(rules);
@@ -34,7 +34,7 @@ pub fn build(rules: usize) {
 }
 
 /// Prints the table.
-pub fn print() {
+pub(crate) fn print() {
     build(1_000);
     let desk = Desk::new(1_000);
     let prose = |bytes: usize| Bytes::from(prompts::chat(&(prompts::HONEST[0].1)(bytes)));
