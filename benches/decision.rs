@@ -13,8 +13,10 @@
 #[path = "support/decision.rs"]
 mod decision;
 #[path = "support/policies.rs"]
+#[expect(unreachable_pub, reason = "shared with the bench of whole requests")]
 mod policies;
 #[path = "support/prompts.rs"]
+#[expect(unreachable_pub, reason = "shared with the bench of whole requests")]
 mod prompts;
 #[path = "support/report.rs"]
 mod report;

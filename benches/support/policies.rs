@@ -36,7 +36,7 @@ const CHAIN: &str = "---\napiVersion: countersign.dev/v1alpha1\nkind: ApprovalCh
 
 /// The files of a policy folder with so many rules. Zero gives one policy without rules.
 #[must_use]
-pub(crate) fn policies(rules: usize) -> Vec<(String, String)> {
+pub fn policies(rules: usize) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut made = 0;
     let mut patterns = 0;

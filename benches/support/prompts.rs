@@ -1,13 +1,13 @@
 //! Prompts of any length: what people write, and what is written to hurt. Made from their kind and length alone.
 
 /// A kind of prompt.
-pub(crate) type Kind = (&'static str, fn(usize) -> String);
+pub type Kind = (&'static str, fn(usize) -> String);
 
 /// What honest clients send, of which the median prompt is the first.
-pub(crate) const HONEST: &[Kind] = &[("prose", prose), ("code", code), ("german", german), ("table", table)];
+pub const HONEST: &[Kind] = &[("prose", prose), ("code", code), ("german", german), ("table", table)];
 
 /// What is made to be slow to judge.
-pub(crate) const HOSTILE: &[Kind] = &[
+pub const HOSTILE: &[Kind] = &[
     ("digits", |n| filled(n, digits)),
     ("digit run", |n| "1234567890".chars().cycle().take(n).collect()),
     ("card-like", |n| filled(n, |r| format!("4{:03} {:04} {:04} {:04} ", r(1000), r(10_000), r(10_000), r(10_000)))),
@@ -85,7 +85,7 @@ pub(crate) const HOSTILE: &[Kind] = &[
 
 /// The body of a chat query with one message of about so many bytes.
 #[must_use]
-pub(crate) fn chat(text: &str) -> String {
+pub fn chat(text: &str) -> String {
     let text = serde_json::Value::from(text);
     format!(
         "{{\"model\":\"llama\",\"messages\":[{{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"}},\
@@ -95,7 +95,7 @@ pub(crate) fn chat(text: &str) -> String {
 
 /// Bodies whose form is what hurts, by name.
 #[must_use]
-pub(crate) fn forms(bytes: usize) -> Vec<(&'static str, String)> {
+pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
     let call = |arguments: String| {
         let call =
             serde_json::json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
@@ -127,7 +127,7 @@ pub(crate) fn forms(bytes: usize) -> Vec<(&'static str, String)> {
 
 /// An honest prompt that differs with its number: pieces of all kinds, one after another.
 #[must_use]
-pub(crate) fn mixed(number: usize, bytes: usize) -> String {
+pub fn mixed(number: usize, bytes: usize) -> String {
     let kinds = HONEST.iter().map(|(_, text)| text(bytes * 4)).collect::<Vec<_>>();
     let mut text = String::new();
     let mut at = number;
