@@ -3,13 +3,20 @@
 //! `cargo bench --bench decision` runs criterion; `-- report` prints the table of the targets instead: the 99th
 //! percentile, the cost of rules, the worst prompt against the median one, and what a rule set takes to build and keep.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a bench may fail, and has no readers but its own")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a bench may fail, and has no readers but its own"
+)]
 
 #[path = "support/decision.rs"]
 mod decision;
 #[path = "support/policies.rs"]
+#[expect(unreachable_pub, reason = "shared with the bench of whole requests")]
 mod policies;
 #[path = "support/prompts.rs"]
+#[expect(unreachable_pub, reason = "shared with the bench of whole requests")]
 mod prompts;
 #[path = "support/report.rs"]
 mod report;

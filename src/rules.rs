@@ -5,8 +5,9 @@
 //! revision; [`judge`] reads a query against it and answers with a [`Judgement`].
 //!
 //! Inside: `set` compiles policies, with `node` for conditions, `lexicon`, `pattern` and `atoms` for what is looked for in
-//! texts, and `cel`; `scan` reads a query once (`layer`, `view`); `evaluate` asks the conditions, `opinion` and
-//! `coverage` gather what they say, `judge` and `redaction` do it; `cause` says which texts hold a query, `explain` says why.
+//! texts, and `cel`; `scan` reads a query once (`layer`, `view`); `concerned` says which conditions `evaluate` asks,
+//! `opinion` and `coverage` gather what they say, `judge` and `redaction` do it; `cause` says which texts hold a query,
+//! `explain` says why.
 //!
 //! # Guarantees
 //! * All rules are judged; the most restrictive verdict wins; an error counts as the rule's `onError`.
@@ -28,6 +29,7 @@ mod ascii;
 mod atoms;
 mod cause;
 mod cel;
+mod concerned;
 mod context;
 mod coverage;
 mod engine;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign::compile;
+use countersign::compile::{self, Document};
 use countersign::rules::{self, Caller, Context, Judgement, Posture, Rates, RuleSet, Workload};
 use countersign::wire::{self, Format, Server};
 
 use super::policies::policies;
 
 /// What a gate has at hand.
-pub struct Desk {
-    pub set: Arc<RuleSet>,
+pub(crate) struct Desk {
+    pub(crate) set: Arc<RuleSet>,
     caller: Caller,
     workload: Workload,
     rates: Rates,
@@ -21,11 +21,22 @@ pub struct Desk {
 impl Desk {
     /// A gate with so many rules.
     #[must_use]
-    pub fn new(rules: usize) -> Self {
-        let documents: Vec<_> =
-            policies(rules).iter().flat_map(|(name, text)| compile::read(name, text).expect("is policies")).collect();
+    pub(crate) fn new(rules: usize) -> Self {
+        Self::of(&Self::read(rules))
+    }
+
+    /// The policies of a gate with so many rules.
+    #[must_use]
+    pub(crate) fn read(rules: usize) -> Vec<Document> {
+        let files = policies(rules);
+        files.iter().flat_map(|(name, text)| compile::read(name, text).expect("is policies")).collect()
+    }
+
+    /// A gate with these policies.
+    #[must_use]
+    pub(crate) fn of(documents: &[Document]) -> Self {
         let workload = Workload { namespace: "default".into(), name: "model".into(), ..Workload::default() };
-        let compiled = compile::compile(&documents, &workload).unwrap_or_else(|found| {
+        let compiled = compile::compile(documents, &workload).unwrap_or_else(|found| {
             let shown: Vec<_> = found.iter().take(3).map(|d| compile::render(d, None)).collect();
             panic!("{}", shown.join("\n"))
         });
@@ -40,13 +51,13 @@ impl Desk {
 
     /// One decision: bytes in, judgement out.
     #[must_use]
-    pub fn decide(&self, body: Bytes) -> Judgement {
+    pub(crate) fn decide(&self, body: Bytes) -> Judgement {
         let query = wire::decode(Format::OpenaiChat, body).expect("is a chat query");
         rules::judge(&self.set, query, &self.context())
     }
 
     #[must_use]
-    pub fn context(&self) -> Context<'_> {
+    pub(crate) fn context(&self) -> Context<'_> {
         Context {
             format: Format::OpenaiChat,
             server: Server::Vllm,

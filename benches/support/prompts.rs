@@ -96,28 +96,22 @@ pub fn chat(text: &str) -> String {
 /// Bodies whose form is what hurts, by name.
 #[must_use]
 pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
-    let arguments = |depth: usize| {
-        let mut text = "{\"q\":\"where\",\"n\":[1,2,3]}".repeat(1);
-        let filler = "{\"a\":[".repeat(15) + &"1,".repeat(bytes / 4) + "1" + &"]}".repeat(15);
-        if depth == 1 {
-            text = filler;
-        } else {
-            for _ in 1..depth {
-                text = serde_json::json!({"inner": text, "also": prose(bytes / 4)}).to_string();
-            }
-        }
-        let call = serde_json::json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": text}}]);
+    let call = |arguments: String| {
+        let call =
+            serde_json::json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
         format!(
             "{{\"model\":\"llama\",\"messages\":[{{\"role\":\"assistant\",\"content\":null,\"tool_calls\":{call}}}]}}"
         )
     };
+    let deep = "{\"a\":[".repeat(15) + &"1,".repeat(bytes / 4) + "1" + &"]}".repeat(15);
+    let twice = serde_json::json!({"inner": "{\"q\":\"where\",\"n\":[1,2,3]}", "also": prose(bytes / 4)}).to_string();
     let many = |text: &str| {
         let one = format!("{{\"role\":\"user\",\"content\":\"{text}\"}}");
         format!("{{\"model\":\"llama\",\"messages\":[{}]}}", vec![one.as_str(); bytes / one.len()].join(","))
     };
     vec![
-        ("json in a string", arguments(1)),
-        ("json in strings", arguments(2)),
+        ("json in a string", call(deep)),
+        ("json in strings", call(twice)),
         ("many messages", many("hi")),
         ("many digits", many("12 34")),
         ("many mails", many("a@b.co")),
@@ -129,6 +123,24 @@ pub fn forms(bytes: usize) -> Vec<(&'static str, String)> {
             ),
         ),
     ]
+}
+
+/// An honest prompt that differs with its number: pieces of all kinds, one after another.
+#[must_use]
+pub fn mixed(number: usize, bytes: usize) -> String {
+    let kinds = HONEST.iter().map(|(_, text)| text(bytes * 4)).collect::<Vec<_>>();
+    let mut text = String::new();
+    let mut at = number;
+    while text.len() < bytes {
+        let kind = &kinds[at % 4];
+        let from = kind.floor_char_boundary((at * 97) % (kind.len() / 2));
+        let to = kind.floor_char_boundary(from + 80 + (at * 31) % 300);
+        text.push_str(&kind[from..to]);
+        text.push('\n');
+        at += number / 4 + 1;
+    }
+    text.truncate(text.floor_char_boundary(bytes));
+    text
 }
 
 const SENTENCES: &[&str] = &[

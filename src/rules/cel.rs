@@ -19,6 +19,7 @@ use regex_automata::meta::Regex;
 use super::{Caller, CelExpr, Context, Workload};
 use crate::query::Query;
 use check::Checker;
+pub(super) use plain::Fact;
 use plain::{Plain, Seen};
 
 /// Longest source. Expressions of policies are a line or two; lists of names belong into groups.
@@ -95,6 +96,11 @@ impl Expression {
         }
     }
 
+    /// A fact and the text that it must be for the expression to be true; it cannot fail then but for lists too long.
+    pub(super) fn needs(&self) -> Option<(Fact, &str)> {
+        self.plain.as_ref().and_then(Plain::needs)
+    }
+
     /// Runs the expression on made-up facts, to find wrong names and types where the policy is written.
     fn trial(&self, patterns: &Patterns) -> Result<(), String> {
         let facts = Facts {
@@ -163,6 +169,11 @@ impl<'a> Variables<'a> {
         let Seen { query, context, .. } = &self.seen;
         let lists = [query.tools.len(), context.caller.groups.len(), context.workload.labels.len()];
         lists.iter().all(|length| *length <= LIST_MAX)
+    }
+
+    /// A fact; `None` when there are lists too long for expressions to see.
+    pub(super) fn fact(&self, fact: Fact) -> Option<&str> {
+        self.fits().then(|| fact.read(&self.seen))
     }
 
     fn context(&mut self) -> Result<&cel::Context<'static, 'static>, String> {

@@ -9,6 +9,7 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
+use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind, PatternID};
 use regex_syntax::hir::Hir;
 
@@ -41,11 +42,6 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// How many bytes were read forwards so far.
-    pub(super) fn read(&self) -> usize {
-        self.forwards.search_total_len()
-    }
-
     fn bytes(&self) -> usize {
         self.forwards.memory_usage() + self.backwards.as_ref().map_or(0, Cache::memory_usage)
     }
@@ -80,11 +76,29 @@ impl Engine {
         }
     }
 
-    /// The end of the match that begins at `start`, if one does.
-    pub(super) fn end(&self, scratch: &mut Scratch, text: &str, start: usize) -> Option<usize> {
-        let input = Input::new(text).range(start..).anchored(Anchored::Yes);
+    /// The end of the match that begins at `start`, if one does, and how many bytes it took to know.
+    pub(super) fn end(&self, scratch: &mut Scratch, text: &[u8], start: usize) -> (Option<usize>, usize) {
+        let (dfa, cache) = (&self.forwards, &mut scratch.forwards);
+        let before = start.checked_sub(1).and_then(|at| text.get(at)).copied();
+        let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
         // INVARIANT: without bytes to quit at and without a least number of clearings, a search never gives up.
-        self.forwards.try_search_fwd(&mut scratch.forwards, &input).ok().flatten().map(|found| found.offset())
+        let Ok(mut state) = dfa.start_state(cache, &config) else { return (None, 0) };
+        let mut end = None;
+        let rest = text.get(start..).unwrap_or_default();
+        for (read, byte) in rest.iter().enumerate() {
+            let Ok(next) = dfa.next_state(cache, state, *byte) else { return (end, read) };
+            state = next;
+            // A match is told by the state behind its last byte.
+            if state.is_match() {
+                end = Some(start + read);
+            } else if state.is_dead() {
+                return (end, read);
+            }
+        }
+        if dfa.next_eoi_state(cache, state).is_ok_and(|state| state.is_match()) {
+            end = Some(text.len());
+        }
+        (end, rest.len())
     }
 
     /// The first match in a stretch; `source` is the pattern's own, to build what reads backwards.

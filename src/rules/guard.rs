@@ -99,9 +99,22 @@ fn is_edge(text: &[u8], at: usize) -> bool {
     at.checked_sub(1).is_some_and(word) != word(at)
 }
 
+/// Which bytes belong to a word, as a table: every text is asked.
+static WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
 #[inline]
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+fn is_word(byte: u8) -> bool {
+    WORDS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// Follows a pattern from its beginning; offsets at which a node may begin or end are bits.
@@ -118,11 +131,10 @@ impl Reading {
             return 0;
         }
         match hir.kind() {
-            HirKind::Empty => from,
             HirKind::Look(Look::WordAscii | Look::WordStartAscii | Look::WordEndAscii) if from & 1 != 0 => {
                 (from & !1) | AT_EDGE
             }
-            HirKind::Look(_) => from,
+            HirKind::Empty | HirKind::Look(_) => from,
             HirKind::Literal(literal) => literal.0.iter().fold(from, |from, byte| self.take(from, &[(*byte, *byte)])),
             HirKind::Class(Class::Bytes(class)) => {
                 let ranges: Vec<_> = class.ranges().iter().map(|range| (range.start(), range.end())).collect();

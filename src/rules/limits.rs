@@ -4,7 +4,7 @@
 pub(super) const POLICIES_MAX: usize = 1_000;
 /// Most rules in one set; evaluating a tree that does not match costs tens of nanoseconds.
 pub(super) const RULES_MAX: usize = 10_000;
-/// Most keywords in one set, phrases counted once for each joint their words may have: about 100 MB of automaton in its compact form at the very worst.
+/// Most keywords in one set: with so many, the automaton knows windows of two or three bytes, which prose still tells apart.
 pub(super) const KEYWORDS_MAX: usize = 50_000;
 /// Longest keyword, folded, in bytes. Also how far a word split over two parts is looked for.
 pub(super) const KEYWORD_BYTES_MAX: usize = 256;

@@ -155,28 +155,31 @@ impl Literals {
 
     fn side_by_side(&self, text: &[u8], length: usize, states: &mut [u16; LANES], hits: &mut [Vec<(u32, u16)>; LANES]) {
         let slice = |lane: usize| text.get(lane * length..(lane + 1) * length).unwrap_or_default().iter();
-        let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *states;
-        let (first, second) = (slice(0).zip(slice(1)).zip(slice(2).zip(slice(3))), slice(4).zip(slice(5)));
-        let slices = first.zip(second.zip(slice(6).zip(slice(7))));
-        // Spelled out, so that the states stay in registers.
-        for (at, (((x, y), (z, u)), ((v, w), (s, t)))) in slices.enumerate() {
-            a = self.next(a, *x);
-            b = self.next(b, *y);
-            c = self.next(c, *z);
-            d = self.next(d, *u);
-            e = self.next(e, *v);
-            f = self.next(f, *w);
-            g = self.next(g, *s);
-            h = self.next(h, *t);
-            if a.max(b).max(c.max(d)).max(e.max(f).max(g.max(h))) >= self.first_match {
-                for ((lane, state), hits) in [a, b, c, d, e, f, g, h].into_iter().enumerate().zip(hits.iter_mut()) {
+        let halves =
+            (slice(0).zip(slice(1)).zip(slice(2).zip(slice(3))), slice(4).zip(slice(5)).zip(slice(6).zip(slice(7))));
+        let mut now = *states;
+        for (at, (((b0, b1), (b2, b3)), ((b4, b5), (b6, b7)))) in halves.0.zip(halves.1).enumerate() {
+            // Spelled out, so that the states stay in registers.
+            let [s0, s1, s2, s3, s4, s5, s6, s7] = now;
+            now = [
+                self.next(s0, *b0),
+                self.next(s1, *b1),
+                self.next(s2, *b2),
+                self.next(s3, *b3),
+                self.next(s4, *b4),
+                self.next(s5, *b5),
+                self.next(s6, *b6),
+                self.next(s7, *b7),
+            ];
+            if now.iter().fold(0, |highest, state| highest.max(*state)) >= self.first_match {
+                for ((lane, state), hits) in now.into_iter().enumerate().zip(hits.iter_mut()) {
                     if state >= self.first_match {
                         hits.push((narrow(lane * length + at + 1), state));
                     }
                 }
             }
         }
-        *states = [a, b, c, d, e, f, g, h];
+        *states = now;
     }
 
     fn alone(&self, text: &[u8], from: usize, mut state: u16, hits: &mut Vec<(u32, u16)>) {

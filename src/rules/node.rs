@@ -20,24 +20,6 @@ pub(super) enum Node {
     Leaf(Leaf),
 }
 
-impl Node {
-    /// The texts without one of which the answer is no, whatever else is true; `None` when there are no such.
-    pub(super) fn needs(&self) -> Option<Vec<Unit>> {
-        match self {
-            Self::Leaf(Leaf::Text(unit, _)) => Some(vec![*unit]),
-            Self::Leaf(_) | Self::Branch(Join::None, _) => None,
-            Self::Branch(Join::Any, children) => {
-                let needs: Option<Vec<_>> = children.iter().map(|child| child.node.needs()).collect();
-                needs.map(|needs| needs.concat())
-            }
-            // INVARIANT: a no of one child is a no of all, also beside a child that cannot be asked.
-            Self::Branch(Join::All, children) => {
-                children.iter().filter_map(|child| child.node.needs()).min_by_key(Vec::len)
-            }
-        }
-    }
-}
-
 /// How a branch reads its children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Join {

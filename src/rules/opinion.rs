@@ -44,7 +44,7 @@ pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, count
     }
     let mut sight = Sight::new(set, query, context, &scan, counted);
     let mut evidence = Vec::new();
-    for (policy, rule) in set.concerned.by(scan.units()) {
+    for (policy, rule) in set.concerned.by(&sight) {
         let Some(policy) = set.policies.get(policy as usize) else { continue };
         let Some(rule) = policy.rules.get(rule as usize) else { continue };
         evidence.clear();

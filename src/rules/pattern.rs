@@ -226,9 +226,7 @@ impl Search<'_, '_> {
             return;
         }
         let Some(scratch) = &mut self.scratch else { return };
-        let before = scratch.read();
-        let end = self.engine.end(scratch, self.text, start);
-        let read = scratch.read().saturating_sub(before);
+        let (end, read) = self.engine.end(scratch, self.text.as_bytes(), start);
         if let Some(end) = end {
             self.matched(start..end, found);
         }

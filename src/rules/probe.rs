@@ -80,10 +80,11 @@ fn probe_texts(dfa: &DFA) -> impl Iterator<Item = Cow<'static, [u8]>> {
 }
 
 fn spelled(draws: &[u32], signs: &[u8]) -> Vec<u8> {
-    let count = u32::try_from(signs.len()).unwrap_or(1).max(1);
+    let count = u64::try_from(signs.len()).unwrap_or(1);
     // A pattern without signs of its own has a text of none.
     let draws = if signs.is_empty() { &[] } else { draws };
-    draws.iter().map(|draw| signs.get((draw % count) as usize).copied().unwrap_or_default()).collect()
+    let sign = |draw: &u32| usize::try_from((u64::from(*draw) * count) >> 31).unwrap_or_default();
+    draws.iter().map(|draw| signs.get(sign(draw)).copied().unwrap_or_default()).collect()
 }
 
 /// What the probes of all patterns have in common, made once: making it costs more than reading it.

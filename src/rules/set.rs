@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cel::Patterns;
+use super::concerned::Concerned;
 use super::lexicon::{Gathering, Lexicon, Unit};
 use super::limits::{NODES_MAX, POLICIES_MAX, RULES_MAX};
 use super::node::{Compiler, Node, Wrong};
@@ -38,59 +39,6 @@ impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { revision, policies, .. } = self;
         f.debug_struct("RuleSet").field("revision", revision).field("policies", &policies.len()).finish_non_exhaustive()
-    }
-}
-
-/// Names a rule by the places of its policy and of itself.
-pub(super) type RuleAt = (u32, u32);
-
-/// Which rules have to be asked: most answer no unless a text of theirs is there.
-#[derive(Debug)]
-pub(super) struct Concerned {
-    /// Rules that ask for more than texts.
-    always: Vec<RuleAt>,
-    /// By unit, its part of `rules`.
-    ends: Vec<u32>,
-    rules: Vec<RuleAt>,
-}
-
-impl Concerned {
-    fn of(policies: &[Compiled], units: usize) -> Self {
-        let (mut always, mut by_unit) = (Vec::new(), vec![Vec::new(); units]);
-        for (policy, compiled) in (0..).zip(policies) {
-            for (rule, compiled) in (0..).zip(&compiled.rules) {
-                match compiled.node.needs() {
-                    None => always.push((policy, rule)),
-                    Some(needs) => needs.iter().for_each(|unit| {
-                        if let Some(rules) = by_unit.get_mut(unit.index()) {
-                            rules.push((policy, rule));
-                        }
-                    }),
-                }
-            }
-        }
-        let mut ends = Vec::with_capacity(units);
-        let mut rules = Vec::new();
-        for concerned in &mut by_unit {
-            rules.append(concerned);
-            ends.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
-        }
-        Self { always, ends, rules }
-    }
-
-    /// The rules to ask where these units found something, in the order of their policies.
-    pub(super) fn by(&self, units: impl Iterator<Item = Unit>) -> Vec<RuleAt> {
-        let mut due = self.always.clone();
-        for unit in units {
-            let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
-            let range = unit.index().checked_sub(1).map_or(0, end)..end(unit.index());
-            due.extend_from_slice(self.rules.get(range).unwrap_or_default());
-        }
-        if due.len() > self.always.len() {
-            due.sort_unstable();
-            due.dedup();
-        }
-        due
     }
 }
 

@@ -49,6 +49,12 @@ pub(super) enum Relation {
 #[derive(Debug)]
 pub(super) enum Text {
     Literal(String),
+    Fact(Fact),
+}
+
+/// A text that is known of every query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) enum Fact {
     Operation,
     Model,
     Adapter,
@@ -136,6 +142,20 @@ impl Plain {
         Some(Self::Texts(comparison, Box::new([Text::of(a)?, Text::of(b)?])))
     }
 
+    /// A fact and the text that it must be for this to hold.
+    pub(super) fn needs(&self) -> Option<(Fact, &str)> {
+        match self {
+            Self::Texts(Comparison::Equal, texts) => match &**texts {
+                [Text::Fact(fact), Text::Literal(text)] | [Text::Literal(text), Text::Fact(fact)] => {
+                    Some((*fact, text))
+                }
+                _ => None,
+            },
+            Self::And(both) => both.iter().find_map(Self::needs),
+            _ => None,
+        }
+    }
+
     /// Whether it holds.
     pub(super) fn holds(&self, seen: &Seen<'_>) -> bool {
         match self {
@@ -195,16 +215,16 @@ impl Text {
     fn of(node: &IdedExpr) -> Option<Self> {
         match &node.expr {
             Expr::Literal(LiteralValue::String(text)) => Some(Self::Literal(text.inner().to_owned())),
-            Expr::Select(select) => Some(match field(select)? {
-                ("query", "operation") => Self::Operation,
-                ("query", "model") => Self::Model,
-                ("query", "adapter") => Self::Adapter,
-                ("query", "route") => Self::Route,
-                ("caller", "user") => Self::User,
-                ("workload", "namespace") => Self::Namespace,
-                ("workload", "name") => Self::Workload,
+            Expr::Select(select) => Some(Self::Fact(match field(select)? {
+                ("query", "operation") => Fact::Operation,
+                ("query", "model") => Fact::Model,
+                ("query", "adapter") => Fact::Adapter,
+                ("query", "route") => Fact::Route,
+                ("caller", "user") => Fact::User,
+                ("workload", "namespace") => Fact::Namespace,
+                ("workload", "name") => Fact::Workload,
                 _ => return None,
-            }),
+            })),
             _ => None,
         }
     }
@@ -212,6 +232,14 @@ impl Text {
     fn read<'s>(&'s self, seen: &Seen<'s>) -> &'s str {
         match self {
             Self::Literal(text) => text,
+            Self::Fact(fact) => fact.read(seen),
+        }
+    }
+}
+
+impl Fact {
+    pub(super) fn read<'s>(self, seen: &Seen<'s>) -> &'s str {
+        match self {
             Self::Operation => seen.query.operation.name(),
             Self::Model => seen.query.model.as_deref().unwrap_or_default(),
             Self::Adapter => seen.query.adapter.as_deref().unwrap_or_default(),

@@ -233,3 +233,51 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn rules_that_wait_for_a_fact_or_a_size_are_asked_when_it_is_there() {
+    check(cel("query.model == 'llama3'"), "x", YES);
+    check(cel("'llama3' == query.model && caller.user == 'ada'"), "x", YES);
+    check(cel("query.model == 'other'"), "x", NO);
+    check(cel("query.stream && query.model == 'llama3'"), "x", NO);
+    check(cel("query.model == 'other' || caller.user == 'ada'"), "x", YES);
+    check(Matcher::All(vec![cel("query.operation == 'chat'"), words(&["wanted"])]), "wanted", YES);
+    check(Matcher::All(vec![cel("query.operation == 'chat'"), words(&["wanted"])]), "other", NO);
+    check(Matcher::Any(vec![cel("query.model == 'other'"), Matcher::TextBytesOver(3)]), "four", YES);
+    check(Matcher::All(vec![Matcher::TextBytesOver(3), Matcher::TokensOver(0)]), "four", YES);
+    check(Matcher::TextBytesOver(4), "four", NO);
+    check(Matcher::TokensOver(1), "four", NO);
+    check(Matcher::TokensOver(1), "four and more", YES);
+}
+
+#[test]
+fn a_fact_that_cannot_be_seen_is_an_error_of_every_expression() {
+    let mut world = World::default();
+    world.caller.groups = vec!["g".to_owned(); 1_001];
+    let judgement = world.judge(&set(vec![when(cel("query.model == 'other'"), deny())]), user("x"));
+    assert_eq!(judgement.verdict, Verdict::Deny, "{:?}", judgement.findings);
+    let with_text = Matcher::All(vec![cel("query.model == 'other'"), words(&["wanted"])]);
+    let judgement = world.judge(&set(vec![when(with_text, deny())]), user("x"));
+    assert_eq!(judgement.verdict, Verdict::Allow, "{:?}", judgement.findings);
+}
+
+#[test]
+fn starts_close_together_are_read_once_and_not_again_and_again() {
+    // Each `k` could begin a match that reads all that follows.
+    let text = format!("{}!", "k".repeat(20_000));
+    check(regex("k[a-z]{3,}[0-9]"), &text, NO);
+    check(regex("k[a-z]{3,}!"), &text, YES);
+    check(regex("key=[a-z]{0,20}key=[0-9]"), &format!("{}7", "key=".repeat(5_000)), YES);
+}
+
+#[test]
+fn matches_are_found_at_the_very_end_and_the_very_beginning() {
+    check(regex(r"\bAB[0-9]{4}\b"), "AB1234", YES);
+    check(regex(r"\bAB[0-9]{4}\b"), "AB123", NO);
+    check(regex(r"\b[0-9]{3}-[0-9]{4}\b"), "123-4567", YES);
+    check(regex(r"[0-9]{3}$"), "number 123", YES);
+    check(regex(r"^[0-9]{3}"), "123 number", YES);
+    check(regex(r"^[0-9]{3}"), "a 123 number", NO);
+    check(regex(r" BEGIN[0-9]"), "text   BEGIN1", YES);
+    check(regex(r"\s+BEGIN\s+[0-9]"), "text \n  BEGIN \n 1", YES);
+}

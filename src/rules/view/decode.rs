@@ -283,8 +283,8 @@ fn pair(digits: &Digits, first: usize) -> Range<usize> {
 fn next_run(bytes: &[u8], mut at: usize) -> Option<Range<usize>> {
     loop {
         let window = bytes.get(at..at.checked_add(RUN_BYTES_MIN)?)?;
-        let Some(stop) = window.iter().rposition(|b| sextet(*b).is_none()) else {
-            let length = bytes.get(at..)?.iter().take_while(|b| sextet(**b).is_some()).count();
+        let Some(stop) = window.iter().rposition(|b| !is_sextet(*b)) else {
+            let length = bytes.get(at..)?.iter().take_while(|b| is_sextet(**b)).count();
             return Some(at..at + length);
         };
         at += stop + 1;
@@ -300,7 +300,7 @@ fn with_wrapped_lines(bytes: &[u8], run: Range<usize>) -> Range<usize> {
         if gap == 0 {
             break;
         }
-        let line = rest.iter().skip(gap).take_while(|b| sextet(**b).is_some()).count();
+        let line = rest.iter().skip(gap).take_while(|b| is_sextet(**b)).count();
         if line == 0 || line > width {
             break;
         }
@@ -326,6 +326,23 @@ const fn sextet(byte: u8) -> Option<u8> {
         b'/' | b'_' => Some(63),
         _ => None,
     }
+}
+
+/// [`sextet`] as a table: every text is asked.
+static SEXTETS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = sextet(byte).is_some();
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+fn is_sextet(byte: u8) -> bool {
+    SEXTETS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 const fn nibble(byte: u8) -> Option<u8> {

@@ -17,7 +17,7 @@ const NAME_BYTES_MAX: usize = 8;
 /// An escape: its place and what it stands for.
 struct Escape {
     place: Range<usize>,
-    text: String,
+    said: char,
 }
 
 /// Adds the views of all kinds of escapes.
@@ -67,8 +67,8 @@ fn view(
     let mut at = start;
     for escape in near {
         plain(text, at..escape.place.start, &mut said, &mut map);
-        said.push_str(&escape.text);
-        map.replace(escape.text.len(), escape.place.clone());
+        said.push(escape.said);
+        map.replace(escape.said.len_utf8(), escape.place.clone());
         at = escape.place.end;
     }
     plain(text, at..end, &mut said, &mut map);
@@ -82,14 +82,14 @@ fn plain(text: &str, range: Range<usize>, said: &mut String, map: &mut Map) {
 
 /// `%C3%A9`: as many triplets as make one character.
 fn percent(text: &str, at: usize) -> Option<Escape> {
-    let mut raw: Vec<u8> = Vec::with_capacity(4);
+    let mut raw = [0_u8; 4];
     let mut end = at;
-    while raw.len() < 4 {
+    for length in 1..=raw.len() {
         let [b'%', digits @ ..] = text.as_bytes().get(end..end + 3)? else { return None };
-        raw.push(u8::try_from(number(digits, 16)?).ok()?);
+        *raw.get_mut(length - 1)? = u8::try_from(number(digits, 16)?).ok()?;
         end += 3;
-        if let Ok(said) = std::str::from_utf8(&raw) {
-            return Some(Escape { place: at..end, text: said.to_owned() });
+        if let Ok(said) = std::str::from_utf8(raw.get(..length)?) {
+            return Some(Escape { place: at..end, said: said.chars().next()? });
         }
     }
     None
@@ -107,7 +107,7 @@ fn reference(text: &str, at: usize) -> Option<Escape> {
         _ if closed == 1 => named(name)?,
         _ => return None,
     };
-    Some(Escape { place: at..at + 1 + length + closed, text: said.to_string() })
+    Some(Escape { place: at..at + 1 + length + closed, said })
 }
 
 fn named(name: &[u8]) -> Option<char> {
@@ -139,9 +139,9 @@ fn backslash(text: &str, at: usize) -> Option<Escape> {
         let (low, more) = self::unit(text, at + length)?;
         let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
         let c = char::from_u32(0x10000 + ((unit - 0xd800) << 10) + low)?;
-        return Some(Escape { place: at..at + length + more, text: c.to_string() });
+        return Some(Escape { place: at..at + length + more, said: c });
     }
-    Some(Escape { place: at..at + length, text: char::from_u32(unit)?.to_string() })
+    Some(Escape { place: at..at + length, said: char::from_u32(unit)? })
 }
 
 /// The value and length of one backslash escape.

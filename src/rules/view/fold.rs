@@ -7,6 +7,7 @@
 //! Guarantees: idempotent; [`None`] for a text that is its own folding; plain ASCII costs one scan.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
@@ -94,6 +95,14 @@ impl<'a> Folder<'a> {
 
     /// Folds one character that stands at `place`.
     fn fold(&mut self, c: char, place: Range<usize>) {
+        match KNOWN.get(c as usize).copied().unwrap_or_default() {
+            Known::Unknown => {}
+            Known::Gone => return self.map.replace(0, place),
+            Known::Ascii(byte) => {
+                self.text.push(char::from(byte));
+                return self.map.replace(1, place);
+            }
+        }
         let before = self.text.len();
         self.write(c);
         let written = self.text.len() - before;
@@ -163,6 +172,39 @@ impl<'a> Folder<'a> {
         (self.text != self.original).then(|| View::new(ViewKind::Folded, self.text, self.map))
     }
 }
+
+/// What a character beyond ASCII folds to, whatever stands before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Known {
+    /// Not known beforehand.
+    #[default]
+    Unknown,
+    /// Nothing.
+    Gone,
+    /// One character of ASCII.
+    Ascii(u8),
+}
+
+/// Characters up to so far are looked up: all scripts that imitate Latin, and what cannot be seen between letters.
+const KNOWN_MAX: u32 = 0x2400;
+
+/// The foldings of single characters.
+///
+/// INVARIANT: a folding looks at what stands before for combining marks only, and one that begins with such a mark is
+/// no single character of ASCII.
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let known = |code: u32| {
+        let c = char::from_u32(code).filter(|c| !c.is_ascii())?;
+        let mut folder = Folder::new("", 0);
+        folder.write(c);
+        match folder.text.as_bytes() {
+            [] => Some(Known::Gone),
+            [byte] if !is_combining_mark(c) => Some(Known::Ascii(*byte)),
+            _ => None,
+        }
+    };
+    (0..KNOWN_MAX).map(|code| known(code).unwrap_or_default()).collect()
+});
 
 /// Unified ideographs fold to themselves: the fast path of Chinese and Japanese text.
 const fn is_ideograph(c: char) -> bool {
