@@ -4,6 +4,7 @@
 //! One file per kind. Unknown fields are refused everywhere.
 
 pub mod chain;
+pub mod grant;
 pub mod policy;
 pub mod request;
 

@@ -38,6 +38,7 @@ mod memory;
 mod pace;
 mod person;
 mod release;
+mod standing;
 mod unseen;
 mod view;
 mod visible;
@@ -54,6 +55,9 @@ pub use memory::{Carried, Remembered, carry, carrying, remember};
 pub use pace::{Pace, PaceLimits};
 pub use person::{Ballot, Decision, Person};
 pub use release::{NotReleased, Release};
+pub use standing::{
+    Giver, Granted, Lasting, NotRevoked, STANDING_MAX, Standing, StandingKeys, StandingPhase, Terms, USES_MAX,
+};
 pub use unseen::Unseen;
 pub use view::{Seen, UNTRUSTED, View};
 pub use visible::{Lines, named, visible};

@@ -64,7 +64,7 @@ mod verify;
 mod writer;
 
 pub use chain::{Head, HeadParse};
-pub use entry::{AnswerEnd, Caller, Event, FindingRecord, GapRecord, Outcome, QueryCompleted, QueryJudged};
+pub use entry::{AnswerEnd, Caller, Event, FindingRecord, GapRecord, GrantUsed, Outcome, QueryCompleted, QueryJudged};
 pub use log::{Log, OpenFailure, Opened, Options, in_use};
 pub use read::{Entry, ReadFailure};
 pub use sync::{Durability, SYNC_EVERY};

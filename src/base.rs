@@ -15,4 +15,4 @@ pub mod limits;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::Content;
 pub use digest::{Digest, DigestParse, Hasher};
-pub use id::{HoldId, IdParse, QueryId};
+pub use id::{GrantId, HoldId, IdParse, QueryId};

@@ -26,6 +26,7 @@ mod policies;
 mod printable;
 mod question;
 mod request;
+mod standing;
 mod test;
 mod trial;
 
@@ -36,6 +37,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use interrupt::interrupted;
+
+use crate::approvals::Decision;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -70,10 +73,14 @@ enum Verb {
     Demo(demo::Arguments),
     DemoModel(demo_model::Arguments),
     /// Deny held queries.
-    Deny(decide::DecisionArguments),
+    Deny(decide::DenyArguments),
     Explain(explain::Arguments),
     Gate(Box<gate::Arguments>),
+    /// Grants: approvals that stand for later queries.
+    Grants(standing::Arguments),
     Lint(lint::Arguments),
+    /// Mutes: denials that stand for later queries.
+    Mutes(standing::Arguments),
     Request(Box<request::Arguments>),
     Test(test::Arguments),
 }
@@ -91,6 +98,8 @@ impl Verb {
             Self::Deny(arguments) => decide::deny(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments, console),
             Self::Gate(arguments) => gate::run(&arguments, console),
+            Self::Grants(arguments) => standing::run(&arguments, Decision::Approve, console),
+            Self::Mutes(arguments) => standing::run(&arguments, Decision::Deny, console),
             Self::Lint(arguments) => lint::run(&arguments, console),
             Self::Request(arguments) => request::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),

@@ -35,8 +35,8 @@
 //! # Invariants
 //!
 //! * Nothing reaches a model before it has been judged: the only way upstream takes a `Permit` by
-//!   value, and a permit is made from a [`rules::Clearance`], an [`approvals::Release`] or an
-//!   [`approvals::Carried`] only.
+//!   value, and a permit is made from a [`rules::Clearance`], an [`approvals::Release`], an
+//!   [`approvals::Carried`] or an [`approvals::Granted`] only.
 //! * What goes upstream is the very bytes that were judged, redactions excepted.
 //! * The core rooms (all above `telemetry`) are synchronous and pure: no runtime, no environment,
 //!   no clock but the one passed in.

@@ -6,8 +6,8 @@
 //!
 //! Inside: `set` compiles policies, with `node` for conditions, `lexicon`, `pattern` and `atoms` for what is looked for in
 //! texts, and `cel`; `scan` reads a query once (`layer`, `view`); `concerned` says which conditions `evaluate` asks,
-//! `opinion` and `coverage` gather what they say, `judge` and `redaction` do it; `cause` says which texts hold a query,
-//! `explain` says why.
+//! `opinion` and `coverage` gather what they say, `judge` and `redaction` do it; `cause` and `similar` say what
+//! holds a query and which others are like it, `explain` says why.
 //!
 //! # Guarantees
 //! * All rules are judged; the most restrictive verdict wins; an error counts as the rule's `onError`.
@@ -52,6 +52,7 @@ mod redaction;
 mod revision;
 mod scan;
 mod set;
+mod similar;
 mod view;
 
 pub use cause::{CAUSES_MAX, Cause, Causes};
@@ -65,6 +66,7 @@ pub use policy::{
 };
 pub use rates::Rates;
 pub use set::{BuildFailure, RuleSet};
+pub use similar::Similar;
 pub use view::{DecodeBudget, View, ViewKind, decoded, folded, foldings};
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! [`Gate::serve`] accepts connections; each query walks through `gate::gate`, which names its phases in order.
 //!
 //! # Guarantees
-//! * [`Upstream::forward`] takes a [`Permit`] by value, and a permit comes from a [`crate::rules::Clearance`], an
-//!   [`crate::approvals::Release`] or an [`crate::approvals::Carried`] only.
+//! * [`Upstream::forward`] takes a [`Permit`] by value, and a permit comes from a [`crate::rules::Clearance`], or from
+//!   [`crate::approvals`]: a release, what releases carry, or a grant.
 //! * An entry is written before a query is forwarded, and completed when its answer ends, however it ends.
 //! * Broken framing, unknown routes and unreadable bodies never reach the model server; posture `Observe` lets all but
 //!   the first through, and says so in the record.
@@ -22,6 +22,7 @@
 mod accept;
 mod body;
 mod callback;
+mod cut;
 mod encoding;
 mod framing;
 #[cfg(any(test, feature = "fuzzing"))]

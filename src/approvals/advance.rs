@@ -188,6 +188,14 @@ pub enum Refused {
     /// A claim by another caller, or for other bytes.
     #[error("hold `{0}` is for another query")]
     OtherQuery(HoldId),
+    /// A decision that is to stand for later queries, and cannot.
+    #[error("the decision about hold `{id}` cannot stand for later queries: {why}")]
+    CannotStand {
+        /// Which hold.
+        id: HoldId,
+        /// Why not.
+        why: &'static str,
+    },
     /// A claim of an approval that was used up.
     #[error("the approval of hold `{id}` cannot be used again: {why}")]
     UsedUp {
@@ -280,6 +288,9 @@ fn cancel(step: &mut Step, how: Ending, now: Timestamp) -> Result<(), Refused> {
 pub(super) fn decide(step: &mut Step, ballot: &Ballot, now: Timestamp) -> Result<(), Refused> {
     still_pending(step, now)?;
     well_spoken(&ballot.by, &ballot.reason)?;
+    if let Some(lasting) = ballot.lasting {
+        super::standing::fits(&step.hold.ask, ballot.decision, lasting)?;
+    }
     let seen = View::of(&step.hold).seen(ballot.view).ok_or(Refused::OtherView(step.hold.id()))?;
     let counted = count(step, ballot, now)?;
     shown(&step.hold, ballot, seen, &counted)?;

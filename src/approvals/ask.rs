@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Chain, Unseen};
 use crate::base::{Content, Digest, HoldId, QueryId};
-use crate::rules::{Finding, PolicyRef, Verdict};
+use crate::rules::{Finding, PolicyRef, Similar, Verdict};
 
 /// Who asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -90,6 +90,9 @@ pub struct Ask {
     /// What the excerpt does not show, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,
+    /// What later queries would have to be like; `None` when none is.
+    #[serde(default)]
+    pub similar: Option<Similar>,
     /// When.
     pub opened_at: Timestamp,
     /// Set when it was put before the query came: no client waits for the answer.

@@ -89,7 +89,8 @@ pub(super) fn apply(step: &mut Step, edit: Edit, now: Timestamp) -> Result<(), R
         standing(chain, stage, track.reach(), &edit.by, requester) == Standing::Eligible
     };
     let eligible = stages.into_iter().any(may);
-    let ballot = Ballot { by: edit.by, decision: Decision::Approve, reason: edit.reason, view: edit.view };
+    let ballot =
+        Ballot { by: edit.by, decision: Decision::Approve, reason: edit.reason, view: edit.view, lasting: None };
     if eligible {
         return decide(step, &ballot, now);
     }
@@ -160,6 +161,8 @@ fn replace(hold: &mut Hold, form: &Form, now: Timestamp) {
     ask.digest = form.digest;
     ask.revision = form.revision;
     ask.model.clone_from(&form.model);
+    // Later queries will be like what the client sent, which nobody approves any more.
+    ask.similar = None;
     ask.reasons.clone_from(&form.reasons);
     ask.excerpt.clone_from(&form.excerpt);
     ask.unseen.clone_from(&form.unseen);

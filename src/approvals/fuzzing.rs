@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::advance::CLAIMS_MAX;
 use super::{
-    Approver, Ask, Ballot, Chain, ClientGone, Decision, Edit, Event, Form, Hold, Lines, Person, Phase, Quorum,
-    Requester, Stage, View, advance, edited, visible,
+    Approver, Ask, Ballot, Chain, ClientGone, Decision, Edit, Event, Form, Hold, Lasting, Lines, Person, Phase, Quorum,
+    Requester, Stage, Standing, View, advance, edited, visible,
 };
 use crate::base::fuzzing::Dice;
-use crate::base::{Content, Digest, HoldId, QueryId};
-use crate::rules::PolicyRef;
+use crate::base::{Content, Digest, GrantId, HoldId, QueryId};
+use crate::rules::{PolicyRef, Similar};
 
 const PEOPLE: [&str; 6] = ["alice", "Alice", "bob", "carol", "rita", "\u{ff21}lice"];
 
@@ -52,6 +52,7 @@ fn opened(chains: usize) -> Hold {
         reasons: Vec::new(),
         excerpt: Content::new("a \u{202e}text\u{1b}[2J of \u{e000}the query"),
         unseen: Vec::new(),
+        similar: Some(Similar { exact: Digest::of(b"exact"), words: Digest::of(b"words") }),
         opened_at: at(0),
         ahead: None,
         callback: None,
@@ -117,12 +118,23 @@ fn event(byte: u8, dice: &mut Dice, hold: &Hold) -> Event {
         groups: if dice.below(3) == 0 { vec!["legal".to_owned()] } else { Vec::new() },
         authenticated_by: "nobody".to_owned(),
     };
+    let lasting = |uses| (byte & 16 == 0).then_some(Lasting { lasts: Duration::from_mins(5), uses });
     match byte % 16 {
         0..8 => {
             let view = (dice.below(4) > 0).then(|| View::of(hold).digest());
-            Event::Decided(Ballot { by: by(dice), decision: Decision::Approve, reason: "r".to_owned(), view })
+            let lasting = lasting(Some(3));
+            Event::Decided(Ballot { by: by(dice), decision: Decision::Approve, reason: "r".to_owned(), view, lasting })
         }
-        8 => Event::Decided(Ballot { by: by(dice), decision: Decision::Deny, reason: "r".to_owned(), view: None }),
+        8 => {
+            let lasting = lasting(None);
+            Event::Decided(Ballot {
+                by: by(dice),
+                decision: Decision::Deny,
+                reason: "r".to_owned(),
+                view: None,
+                lasting,
+            })
+        }
         9 => Event::ClientGone,
         10 => Event::Withdrawn { by: by(dice), reason: "r".to_owned() },
         11 | 12 => Event::Claimed { by: "gate".to_owned(), join: Digest::of(b"join"), digest: hold.ask().digest },
@@ -153,6 +165,12 @@ fn edit(by: Person, dice: &mut Dice, hold: &Hold) -> Edit {
 /// What no event may do.
 fn step(before: &Hold, after: &Hold) {
     again(after);
+    if let Some(standing) = Standing::of(after, GrantId::of(at(0), [3; 10])) {
+        let deciding = after.tracks().flat_map(|(_, track)| track.votes());
+        let mut deciding = deciding.filter(|vote| vote.ballot.decision == standing.terms().decision);
+        let all = after.phase() == Phase::Denied || deciding.all(|vote| vote.ballot.lasting.is_some());
+        assert!(all && after.phase() != Phase::Pending, "stands although not everybody wanted it");
+    }
     assert!(before.phase() == Phase::Pending || before.phase() == after.phase(), "a final phase was left");
     assert!(after.claims().is_empty() || after.phase() == Phase::Approved, "claimed without approval");
     assert!(after.claims().len() <= CLAIMS_MAX, "claimed too often");

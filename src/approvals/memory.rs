@@ -76,10 +76,10 @@ fn keys(causes: &Causes, asked: &[ChainRef], chains: &[Chain]) -> Option<Vec<Dig
     causes.texts.iter().map(|cause| key(cause, &chains)).collect()
 }
 
-type ByName<'c> = BTreeMap<&'c ChainRef, Digest>;
+pub(super) type ByName<'c> = BTreeMap<&'c ChainRef, Digest>;
 
 /// Chains with all they say: who decides is part of what was decided.
-fn by_name(chains: &[Chain]) -> ByName<'_> {
+pub(super) fn by_name(chains: &[Chain]) -> ByName<'_> {
     let written = |chain: &Chain| serde_json::to_vec(chain).ok().map(|bytes| Digest::of(&bytes));
     chains.iter().filter_map(|chain| Some((&chain.name, written(chain)?))).collect()
 }

@@ -5,7 +5,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Approver, Chain, Requester, Stage};
+use super::{Approver, Chain, Lasting, Requester, Stage};
 use crate::base::Digest;
 
 /// Somebody who decides.
@@ -71,6 +71,9 @@ pub struct Ballot {
     pub reason: String,
     /// The digest of the view that was shown; `None` when none was.
     pub view: Option<Digest>,
+    /// What the decision is to stand for beyond this query; nothing more when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Lasting>,
 }
 
 /// Whether the person may decide in a stage.

@@ -71,6 +71,7 @@ pub(super) fn ask(chains: Vec<Chain>) -> Ask {
         }],
         excerpt: Content::new("messages[0].content (User):\n| hello\n"),
         unseen: Vec::new(),
+        similar: None,
         opened_at: at(0),
         ahead: None,
         callback: None,
@@ -86,7 +87,13 @@ pub(super) fn person(name: &str, groups: &[&str]) -> Person {
 }
 
 fn says(decision: Decision, who: &str, groups: &[&str]) -> Event {
-    Event::Decided(Ballot { by: person(who, groups), decision, reason: "because".to_owned(), view: None })
+    Event::Decided(Ballot {
+        by: person(who, groups),
+        decision,
+        reason: "because".to_owned(),
+        view: None,
+        lasting: None,
+    })
 }
 
 pub(super) fn approves(who: &str, groups: &[&str]) -> Event {
@@ -282,7 +289,7 @@ fn a_decision_needs_a_name_a_reason_and_the_view_it_claims() {
     check(vec![legal()], &[(1, approves(" ", &["legal"]))], Phase::Pending, "needs a name");
     let ballot = |reason: &str, view| {
         let by = person("alice", &[]);
-        Event::Decided(Ballot { by, decision: Decision::Approve, reason: reason.to_owned(), view })
+        Event::Decided(Ballot { by, decision: Decision::Approve, reason: reason.to_owned(), view, lasting: None })
     };
     check(vec![legal()], &[(1, ballot(" ", None))], Phase::Pending, "needs a reason");
     check(vec![legal()], &[(1, ballot(&"x".repeat(4096), None))], Phase::Pending, "needs a reason");

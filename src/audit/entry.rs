@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Digest, HoldId, QueryId};
+use crate::base::{Digest, GrantId, HoldId, QueryId};
 use crate::rules::{PolicyRef, Retention, Verdict};
 
 /// What finally happened to a query, or what is about to.
@@ -80,6 +80,18 @@ pub struct GapRecord {
     pub place: String,
 }
 
+/// The use of a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantUsed {
+    /// Which grant.
+    pub grant: GrantId,
+    /// The hold it came from.
+    pub hold: HoldId,
+    /// Who gave it.
+    pub by: Vec<String>,
+}
+
 /// A query was judged. Written before anything is forwarded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -127,6 +139,9 @@ pub struct QueryJudged {
     /// The holds whose releases carry it, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried_from: Vec<HoldId>,
+    /// The grant that lets it go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantUsed>,
     /// How much is kept.
     pub retention: Retention,
     /// What is kept of the text.
@@ -146,6 +161,8 @@ pub enum AnswerEnd {
     UpstreamFailed,
     /// The gate was shut down first.
     Shutdown,
+    /// The grant that let the query go was revoked first.
+    Revoked,
 }
 
 /// The answer to a forwarded query has ended.
@@ -218,6 +235,37 @@ pub enum Event {
         by: String,
         /// How that person was authenticated; `nobody` stand-alone.
         authenticated_by: String,
+    },
+    /// What people decided stands for later queries that are alike.
+    #[serde(rename_all = "camelCase")]
+    StandingGiven {
+        /// Its id.
+        id: GrantId,
+        /// `approve` for a grant, `deny` for a mute.
+        decision: String,
+        /// The hold it comes from.
+        hold: HoldId,
+        /// Who gave it.
+        by: Vec<String>,
+        /// Until when.
+        until: jiff::Timestamp,
+        /// For how many queries; absent when there is no bound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uses: Option<u32>,
+    },
+    /// A grant or a mute was taken back.
+    #[serde(rename_all = "camelCase")]
+    StandingRevoked {
+        /// Which.
+        id: GrantId,
+        /// `approve` for a grant, `deny` for a mute.
+        decision: String,
+        /// Who took it back.
+        by: String,
+        /// How the person was authenticated; `nobody` stand-alone.
+        authenticated_by: String,
+        /// Why, in the person's words.
+        reason: String,
     },
     /// A person decided about a hold.
     #[serde(rename_all = "camelCase")]

@@ -124,6 +124,10 @@ id!(
     /// Names one held query until its end.
     HoldId, "h"
 );
+id!(
+    /// Names one decision that stands for later queries.
+    GrantId, "g"
+);
 
 #[cfg(test)]
 mod tests {

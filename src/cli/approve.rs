@@ -7,13 +7,15 @@ mod edit;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::approvals::{full_text, shown};
 use super::decide::{self, at_desk, cast, person, reason, refused, signed};
 use super::desk::{Desk, explained};
 use super::{Console, Exit};
-use crate::approvals::{Ballot, Decision, Event, Person, View, advance};
+use crate::approvals::{Ballot, Decision, Event, Lasting, Person, View, advance};
 use crate::base::{Clock, HoldId, SystemClock};
+use crate::compile::duration;
 
 /// Approve held queries.
 #[derive(Debug, clap::Args)]
@@ -29,6 +31,13 @@ pub(super) struct Arguments {
     /// The changed query, instead of an editor.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["view", "full", "edit"])]
     edit_with: Option<PathBuf>,
+    /// Let later queries like it go as well, for so long: 8h. The same caller, route, model, instructions and tools, held by
+    /// the same rules for the same words; anything else may differ. Everybody who approves must say so.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    lasts: Option<Duration>,
+    /// With --for: for so many later queries.
+    #[arg(long, value_name = "N", requires = "lasts")]
+    uses: Option<u32>,
     /// Do not ask for confirmation on a terminal.
     #[arg(short, long)]
     yes: bool,
@@ -52,7 +61,9 @@ fn approve_as(arguments: &Arguments, by: Person, clock: Arc<dyn Clock>, console:
         signed(&by, exit, console)?;
         return Ok(exit);
     }
-    let mut ballot = Ballot { by, decision: Decision::Approve, reason: String::new(), view: arguments.decision.view };
+    let lasting = arguments.lasts.map(|lasts| Lasting { lasts, uses: arguments.uses });
+    let view = arguments.decision.view;
+    let mut ballot = Ballot { by, decision: Decision::Approve, reason: String::new(), view, lasting };
     let mut exit = Exit::Done;
     for id in ids {
         exit = exit.worse(one(&desk, id, arguments, &mut ballot, console)?);
@@ -126,7 +137,7 @@ impl Arguments {
 #[cfg(test)]
 impl Arguments {
     pub(super) fn of(decision: decide::DecisionArguments) -> Self {
-        Self { decision, full: false, edit: false, edit_with: None, yes: false }
+        Self { decision, lasts: None, uses: None, full: false, edit: false, edit_with: None, yes: false }
     }
 }
 

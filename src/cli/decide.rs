@@ -5,6 +5,7 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -12,8 +13,9 @@ use super::console::Tone;
 use super::data_dir::DataDir;
 use super::desk::{Desk, explained};
 use super::{Console, Exit};
-use crate::approvals::{Ballot, Decision, Hold, Lines, Person, Phase, visible};
+use crate::approvals::{Ballot, Decision, Hold, Lasting, Lines, Person, Phase, Standing, visible};
 use crate::base::{Clock, Digest, HoldId, SystemClock};
+use crate::compile::duration;
 use crate::standalone::{StoreFailure, approval_request};
 
 /// What the record says of how a person was authenticated here.
@@ -41,22 +43,35 @@ pub(super) struct DecisionArguments {
     pub(super) view: Option<Digest>,
 }
 
+/// Deny held queries.
+#[derive(Debug, clap::Args)]
+pub(super) struct DenyArguments {
+    #[command(flatten)]
+    decision: DecisionArguments,
+    /// Refuse later queries like it at once for so long, without asking anybody: 1h. Of nobody in particular: all that the
+    /// same rules hold for the same words. Everybody who denies must say so.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    mute: Option<Duration>,
+}
+
 /// Enters a denial.
-pub(super) fn deny(arguments: &DecisionArguments, console: &mut Console) -> anyhow::Result<Exit> {
-    let by = person(arguments)?;
-    deny_as(arguments, by, Arc::new(SystemClock::default()), console)
+pub(super) fn deny(arguments: &DenyArguments, console: &mut Console) -> anyhow::Result<Exit> {
+    let by = person(&arguments.decision)?;
+    deny_as(&arguments.decision, arguments.mute, by, Arc::new(SystemClock::default()), console)
 }
 
 /// A denial needs no view: whoever has seen enough to object has seen enough.
 fn deny_as(
     arguments: &DecisionArguments,
+    mute: Option<Duration>,
     by: Person,
     clock: Arc<dyn Clock>,
     console: &mut Console,
 ) -> anyhow::Result<Exit> {
     let (desk, ids) = at_desk(arguments, clock)?;
     let reason = reason(arguments, console)?;
-    let ballot = Ballot { by, decision: Decision::Deny, reason, view: arguments.view };
+    let lasting = mute.map(|lasts| Lasting { lasts, uses: None });
+    let ballot = Ballot { by, decision: Decision::Deny, reason, view: arguments.view, lasting };
     let mut exit = Exit::Done;
     for id in ids {
         exit = exit.worse(cast(&desk, id, ballot.clone(), console)?);
@@ -88,6 +103,9 @@ pub(super) fn cast(desk: &Desk, id: HoldId, ballot: Ballot, console: &mut Consol
     match desk.wait(desk.store.decide(id, ballot)) {
         Ok(step) => {
             console.line(outcome(&step.hold, decision))?;
+            if let Some(standing) = desk.wait(desk.store.standing_of(&step.hold)).map_err(explained)? {
+                console.line(given(&standing))?;
+            }
             Ok(Exit::Done)
         }
         Err(failure) => refused(failure, console),
@@ -112,6 +130,19 @@ pub(super) fn signed(by: &Person, exit: Exit, console: &mut Console) -> std::io:
     console.note(format!("recorded as `{name}`; nobody authenticated that name"))
 }
 
+fn given(standing: &Standing) -> String {
+    let terms = standing.terms();
+    let uses = terms.uses_max.map(|uses| format!(", {uses} times")).unwrap_or_default();
+    match terms.decision {
+        Decision::Approve => {
+            format!("{} {}: queries like it go until {}{uses}", Tone::Good.paint("granted"), terms.id, terms.until)
+        }
+        Decision::Deny => {
+            format!("{} {}: queries like it are refused until {}", Tone::Bad.paint("muted"), terms.id, terms.until)
+        }
+    }
+}
+
 pub(super) fn outcome(hold: &Hold, decision: Decision) -> String {
     let id = hold.id();
     match hold.phase() {
@@ -125,9 +156,14 @@ pub(super) fn outcome(hold: &Hold, decision: Decision) -> String {
 }
 
 pub(super) fn person(arguments: &DecisionArguments) -> anyhow::Result<Person> {
-    let mut groups = arguments.groups.clone();
-    let name = if let Some(name) = &arguments.name {
-        name.clone()
+    who(arguments.name.as_deref(), &arguments.groups)
+}
+
+/// Whoever is named, or the user of the session with the groups that the system knows.
+pub(super) fn who(name: Option<&str>, groups: &[String]) -> anyhow::Result<Person> {
+    let mut groups = groups.to_vec();
+    let name = if let Some(name) = name {
+        name.to_owned()
     } else {
         groups.extend(ask_system("-Gn")?.split_whitespace().map(str::to_owned));
         ask_system("-un")?.trim().to_owned()
@@ -164,7 +200,7 @@ pub(super) fn denied(
     clock: Arc<dyn Clock>,
     console: &mut Console,
 ) -> anyhow::Result<Exit> {
-    deny_as(arguments, by, clock, console)
+    deny_as(arguments, None, by, clock, console)
 }
 
 #[cfg(test)]

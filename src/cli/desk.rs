@@ -103,6 +103,9 @@ fn hint(failure: &StoreFailure) -> Option<&'static str> {
              when a gate first runs",
         ),
         StoreFailure::Unknown(_) => Some("`countersign approvals list --all` shows every hold that is kept"),
+        StoreFailure::NotStanding(_) => {
+            Some("`countersign grants list` and `countersign mutes list` show those that are kept")
+        }
         StoreFailure::Ambiguous { .. } => Some("give more of the id"),
         StoreFailure::Refused(Refused::NotAnApprover { .. }) => {
             Some("say who decides with --as NAME, and in which groups that person is with --group GROUP")
@@ -133,6 +136,7 @@ fn hint(failure: &StoreFailure) -> Option<&'static str> {
             | Refused::BadReason
             | Refused::NotApproved { .. }
             | Refused::OtherQuery(_)
+            | Refused::CannotStand { .. }
             | Refused::UsedUp { .. },
         )
         | StoreFailure::File { .. }
@@ -140,6 +144,7 @@ fn hint(failure: &StoreFailure) -> Option<&'static str> {
         | StoreFailure::Database(_)
         | StoreFailure::Damaged { .. }
         | StoreFailure::Contended(_)
+        | StoreFailure::NotRevoked(_)
         | StoreFailure::Overloaded => None,
     }
 }

@@ -111,6 +111,7 @@ impl Asked<'_> {
             reasons: reasons(&self.judgement.findings),
             excerpt: shown.text,
             unseen: shown.unseen,
+            similar: self.held.similar(),
             opened_at: now,
             ahead: Some(self.ahead),
             callback: None,

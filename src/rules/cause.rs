@@ -14,6 +14,7 @@ use super::evaluate::{Answer, Counted, Sight};
 use super::node::{Child, Join, Leaf, Node};
 use super::scan::{Found, Scan};
 use super::set::{Compiled, CompiledRule, RuleSet};
+use super::similar::{Likeness, Similar};
 use super::{Action, ChainRef, Context, Disposition, Mode, PolicyRef};
 use crate::base::limits::FINDINGS_MAX;
 use crate::base::{Digest, Hasher};
@@ -52,17 +53,20 @@ impl Causes {
     }
 }
 
-/// What holds the query, of policies in force.
+/// What holds the query, of policies in force, and what makes others like it.
 pub(super) fn causes(
     set: &RuleSet,
     query: &Query,
     context: &Context<'_>,
     scan: &Scan,
     counted: &mut Counted,
-) -> Causes {
-    let Some(user) = context.caller.user.as_deref() else { return Causes::beyond() };
+) -> (Causes, Option<Similar>) {
     let mut gathered = Gathered { query, digests: BTreeMap::new(), seen: BTreeSet::new(), causes: Causes::default() };
-    gathered.causes.beyond = holding_gap(set, query, scan);
+    let mut likeness = Likeness::default();
+    if holding_gap(set, query, scan) {
+        gathered.causes.beyond = true;
+        likeness.unlike();
+    }
     let mut sight = Sight::new(set, query, context, scan, counted);
     for policy in set.policies.iter().filter(|policy| policy.mode == Mode::Enforce) {
         for rule in &policy.rules {
@@ -71,7 +75,9 @@ pub(super) fn causes(
             if sight.ask(&rule.node, rule.roles, &mut ignored) != Answer::Yes {
                 continue;
             }
-            let inside = sort(&rule.node, Under::Nothing) == Sort::Text;
+            likeness.rule(&mut sight, rule, chain);
+            let user = context.caller.user.as_deref();
+            let inside = user.is_some() && sort(&rule.node, Under::Nothing) == Sort::Text;
             let mut walk = Walk { sight: &mut sight, roles: rule.roles };
             let texts = inside.then(|| walk.holds(&rule.node)).flatten().flatten().unwrap_or_default().texts;
             if texts.is_empty() {
@@ -82,16 +88,17 @@ pub(super) fn causes(
             start.field(b"countersign.dev/cause/v1");
             start.field(context.workload.namespace.as_bytes());
             start.field(context.workload.name.as_bytes());
-            start.field(user.as_bytes());
+            start.field(user.unwrap_or_default().as_bytes());
             start.field(rule.key.as_bytes());
             for witness in &texts {
                 if !gathered.add(policy, rule, chain, &start, witness) {
-                    return Causes::beyond();
+                    return (Causes::beyond(), None);
                 }
             }
         }
     }
-    gathered.causes
+    let similar = likeness.finish(query, context);
+    (gathered.causes, similar)
 }
 
 /// Whether a gap in the coverage holds the query: nobody can say what stands there.
@@ -202,7 +209,7 @@ fn sort(node: &Node, under: Under) -> Sort {
     }
 }
 
-fn nested_none(children: &[Child]) -> bool {
+pub(super) fn nested_none(children: &[Child]) -> bool {
     children.iter().any(|child| match &child.node {
         Node::Leaf(_) => false,
         Node::Branch(Join::None, _) => true,

@@ -45,6 +45,11 @@ impl Counted {
     pub(super) fn new(rates: usize) -> Self {
         Self(vec![None; rates])
     }
+
+    /// Whether a rate was asked.
+    pub(super) fn knows(&self, index: usize) -> bool {
+        self.0.get(index).is_some_and(Option::is_some)
+    }
 }
 
 /// All that conditions look at.

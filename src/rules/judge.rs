@@ -12,7 +12,8 @@ use super::redaction::{self, Unredactable};
 use super::scan::Scan;
 use super::set::RuleSet;
 use super::{
-    Basis, Causes, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Retention, Ruling, Verdict,
+    Basis, Causes, Clearance, Context, Denial, DenialCode, Held, Judgement, Posture, Retention, Ruling, Similar,
+    Verdict,
 };
 use crate::base::{Content, Digest};
 use crate::query::Query;
@@ -43,7 +44,7 @@ pub fn judge(set: &RuleSet, query: Query, context: &Context<'_>) -> Judgement {
     };
     let causes = match (context.posture, opinion.verdict) {
         (Posture::Enforce, Verdict::Hold) => causes(set, &query, context, &scan, &mut counted),
-        (Posture::Enforce | Posture::Observe, _) => Causes::default(),
+        (Posture::Enforce | Posture::Observe, _) => (Causes::default(), None),
     };
     Judgement { content, ..rule(set, query, context.posture, opinion, (body, causes)) }
 }
@@ -83,7 +84,7 @@ fn no_policy(set: &RuleSet, query: Query, posture: Posture) -> Judgement {
         failed_open: false,
     };
     let body = query.body().clone();
-    rule(set, query, posture, opinion, (body, Causes::default()))
+    rule(set, query, posture, opinion, (body, (Causes::default(), None)))
 }
 
 /// What the retention of the set keeps of a query's text.
@@ -125,7 +126,13 @@ fn redacted(
 }
 
 /// Turns an opinion into what is to happen.
-fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, (body, causes): (Bytes, Causes)) -> Judgement {
+fn rule(
+    set: &RuleSet,
+    query: Query,
+    posture: Posture,
+    opinion: Opinion,
+    (body, (causes, similar)): (Bytes, (Causes, Option<Similar>)),
+) -> Judgement {
     let (ruling, verdict, query) = match (posture, opinion.verdict) {
         (Posture::Observe, would) => {
             let basis = if would > Verdict::Alert { Basis::WouldRefuse } else { lenient(&opinion, Basis::Allowed) };
@@ -143,7 +150,7 @@ fn rule(set: &RuleSet, query: Query, posture: Posture, opinion: Opinion, (body, 
         (Posture::Enforce, verdict @ Verdict::Hold) => {
             let digest = Digest::of(&body);
             let chains = opinion.chains.iter().cloned().collect();
-            let held = Held { query, body, digest, revision: set.revision, chains, causes };
+            let held = Held { query, body, digest, revision: set.revision, chains, causes, similar };
             (Ruling::Hold(Box::new(held)), verdict, None)
         }
         (Posture::Enforce, verdict @ Verdict::Deny) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Causes, ChainRef, PolicyRef, Retention};
+use super::{Causes, ChainRef, PolicyRef, Retention, Similar};
 use crate::base::{Content, Digest};
 use crate::query::{PartId, Query};
 
@@ -126,6 +126,7 @@ pub struct Held {
     pub(super) revision: Digest,
     pub(super) chains: Vec<ChainRef>,
     pub(super) causes: Causes,
+    pub(super) similar: Option<Similar>,
 }
 
 impl Held {
@@ -163,6 +164,12 @@ impl Held {
     #[must_use]
     pub const fn causes(&self) -> &Causes {
         &self.causes
+    }
+
+    /// What it has in common with queries like it; `None` when none is.
+    #[must_use]
+    pub const fn similar(&self) -> Option<Similar> {
+        self.similar
     }
 }
 

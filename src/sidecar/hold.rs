@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use super::gate::judge_query;
 use super::outgoing::Outgoing;
 use super::permit::Permit;
-use super::ports::{HoldFailure, Recalled};
+use super::ports::HoldFailure;
 use super::prefer::{Answering, Prefer};
 use super::refusal::{Refusal, link};
 use super::status::{self, attend};
@@ -40,6 +40,7 @@ use crate::query::Query;
 use crate::rules::{Held, Ruling};
 use crate::telemetry::Metrics;
 use open::{Opened, open};
+use recall::Asked;
 use room::Place;
 use texts::Kept;
 
@@ -110,13 +111,12 @@ impl Manner {
 }
 
 /// Asks people, and answers when they have decided or when the client cannot wait longer.
-pub(super) async fn hold(mut visit: Visit, held: Held) -> Response<Outgoing> {
+pub(super) async fn hold(visit: Visit, held: Held) -> Response<Outgoing> {
     let manner = Manner::of(&visit, held.query());
     let since = Instant::now();
-    let held = match recall::recall(&visit, held).await {
-        Ok(Recalled::Nothing(held)) => *held,
-        Ok(Recalled::Carried(carried)) => return recall::carried(visit, carried).await,
-        Err(refusal) => return visit.refuse(&refusal),
+    let (mut visit, held) = match Box::pin(recall::recall(visit, held)).await {
+        Asked::People(visit, held) => (visit, held),
+        Asked::Answered(response) => return response,
     };
     let Opened { hold, join } = match open(&mut visit, &held).await {
         Ok(opened) => opened,

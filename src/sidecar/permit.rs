@@ -1,5 +1,5 @@
-//! The proof that a query may go upstream. Made from the engine's clearance, from people's release or from what earlier
-//! releases carry, and nowhere else.
+//! The proof that a query may go upstream. Made from the engine's clearance, from people's release, from what earlier
+//! releases carry or from a grant, and nowhere else.
 //!
 //! A permit cannot be put together by hand:
 //!
@@ -32,7 +32,7 @@
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use crate::approvals::{Carried, Release};
+use crate::approvals::{Carried, Granted, Release};
 use crate::base::Digest;
 use crate::rules::{Basis, Clearance};
 
@@ -86,6 +86,12 @@ impl From<Clearance> for Permit {
 impl From<Carried> for Permit {
     fn from(carried: Carried) -> Self {
         Self { body: carried.body().clone(), digest: carried.digest(), rest: None, observed: false }
+    }
+}
+
+impl From<Granted> for Permit {
+    fn from(granted: Granted) -> Self {
+        Self { body: granted.body().clone(), digest: granted.digest(), rest: None, observed: false }
     }
 }
 

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::approvals::{Ask, Carried, Chain, Hold, Phase, Release, Requester};
+use crate::approvals::{Ask, Carried, Chain, Granted, Hold, Phase, Release, Requester};
 use crate::audit::Event;
-use crate::base::{Digest, HoldId, QueryId};
+use crate::base::{Digest, GrantId, HoldId, QueryId};
 use crate::rules::{Finding, Held, Ruling};
 
 /// A boxed future that may move between threads.
@@ -41,6 +41,8 @@ pub struct Recall {
     pub requester: Requester,
     /// Every chain that must be satisfied, as it stands now.
     pub chains: Vec<Chain>,
+    /// Identity + route + body, as a hold of this very query has it.
+    pub join: Digest,
 }
 
 /// What earlier decisions say of a held query.
@@ -50,12 +52,19 @@ pub enum Recalled {
     Nothing(Box<Held>),
     /// Earlier releases carry it.
     Carried(Carried),
+    /// A grant lets it go; the use is persisted.
+    Granted(Box<Granted>),
+    /// One like it was denied for a time, by this hold.
+    Muted(HoldId),
 }
 
 /// Where people are asked.
 pub trait Holds: Send + Sync {
-    /// Looks whether earlier decisions speak for a held query already, before anybody is asked.
+    /// Looks whether earlier decisions speak for a held query already, before anybody is asked. A query whose own approval
+    /// waits to be claimed is left to that.
     fn recall(&self, recall: Recall, held: Box<Held>) -> Wait<'_, Result<Recalled, HoldFailure>>;
+    /// Waits until a grant is revoked; for ever, should it never be. May be dropped at any time.
+    fn revoked(&self, grant: GrantId) -> Wait<'_, ()>;
     /// Opens a hold, or joins the pending one with the same join key (or the approved one that may still be claimed, or
     /// the one refused a moment ago: see `approvals::joins`); answers with the id that counts.
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>>;

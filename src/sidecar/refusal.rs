@@ -85,6 +85,10 @@ pub(super) enum Refusal {
     CallbackNotAllowed,
     /// It was withdrawn, or nobody waited for it.
     ApprovalCancelled(HoldId),
+    /// A query like it was denied, and people do not want to be asked about such for a while.
+    ApprovalMuted(HoldId),
+    /// The grant it went by was revoked while it was answered.
+    ApprovalRevoked(HoldId),
     /// The release was for other bytes, or is used up.
     NotReleased(HoldId),
     /// A rule names a chain that does not exist.
@@ -148,6 +152,8 @@ impl Refusal {
             Self::ApprovalDenied(_) => "approval_denied",
             Self::ApprovalExpired(_) => "approval_expired",
             Self::ApprovalCancelled(_) => "approval_cancelled",
+            Self::ApprovalMuted(_) => "approval_muted",
+            Self::ApprovalRevoked(_) => "approval_revoked",
             Self::ApprovalUnknown => "approval_unknown",
             Self::CallbackNotAllowed => "callback_not_allowed",
             Self::NotReleased(_) => "approval_not_released",
@@ -189,6 +195,8 @@ impl Refusal {
             | Self::ApprovalDenied(_)
             | Self::ApprovalExpired(_)
             | Self::ApprovalCancelled(_)
+            | Self::ApprovalMuted(_)
+            | Self::ApprovalRevoked(_)
             | Self::NotReleased(_)
             | Self::UnknownChain(_) => StatusCode::FORBIDDEN,
             Self::IdentityUnavailable | Self::NotReady | Self::AuditUnavailable | Self::ApprovalUnavailable => {
@@ -234,6 +242,12 @@ impl Refusal {
             Self::ApprovalExpired(hold) => format!("nobody decided about approval `{hold}` in time"),
             Self::ApprovalCancelled(hold) => format!("approval `{hold}` was cancelled"),
             Self::CallbackNotAllowed => "this gate does not call back to that address".to_owned(),
+            Self::ApprovalMuted(hold) => {
+                format!(
+                    "approval `{hold}` was denied, and queries like it are refused for a time without asking anybody"
+                )
+            }
+            Self::ApprovalRevoked(hold) => format!("the grant from approval `{hold}` was revoked"),
             Self::ApprovalUnknown => "there is no such approval for this caller".to_owned(),
             Self::NotReleased(hold) => format!("approval `{hold}` does not release this query, or was used up"),
             Self::UnknownChain(chain) => format!("approval chain `{chain}` does not exist"),
@@ -272,6 +286,8 @@ impl Refusal {
             | Self::ApprovalDenied(_)
             | Self::ApprovalExpired(_)
             | Self::ApprovalCancelled(_)
+            | Self::ApprovalMuted(_)
+            | Self::ApprovalRevoked(_)
             | Self::ApprovalUnknown
             | Self::CallbackNotAllowed
             | Self::NotReleased(_)
@@ -287,6 +303,8 @@ impl Refusal {
             | Self::ApprovalDenied(hold)
             | Self::ApprovalExpired(hold)
             | Self::ApprovalCancelled(hold)
+            | Self::ApprovalMuted(hold)
+            | Self::ApprovalRevoked(hold)
             | Self::NotReleased(hold) => Some(*hold),
             _ => None,
         }
@@ -306,9 +324,12 @@ impl Refusal {
             Self::ApprovalPending { .. } => None,
             Self::ApprovalExpired(_) => Some(Outcome::Expired),
             Self::ApprovalCancelled(_) => Some(Outcome::Cancelled),
-            Self::Denied(_) | Self::NotOffered(_) | Self::ApprovalDenied(_) | Self::NotReleased(_) => {
-                Some(Outcome::Denied)
-            }
+            Self::Denied(_)
+            | Self::NotOffered(_)
+            | Self::ApprovalDenied(_)
+            | Self::ApprovalMuted(_)
+            | Self::ApprovalRevoked(_)
+            | Self::NotReleased(_) => Some(Outcome::Denied),
             Self::Framing(_)
             | Self::Upgrade
             | Self::Host

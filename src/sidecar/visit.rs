@@ -7,6 +7,7 @@ mod completion;
 mod entry;
 
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use http::request::Parts;
 
 use super::accept::Shared;
 use super::body::{Reserved, Source};
+use super::cut::{Cut, Revocable};
 use super::headers::{self, BodyKind};
 use super::hold::Releasing;
 use super::outgoing::Outgoing;
@@ -59,6 +61,8 @@ pub(super) struct Visit {
     pub(super) reasons: Vec<Reason>,
     /// Set while people are asked: a visit that is dropped then was left by its client.
     pub(super) waiting_for: Option<HoldId>,
+    /// Set when a grant lets the query go: its revocation ends the answer.
+    pub(super) revocable: Option<Revocable>,
 }
 
 impl Visit {
@@ -81,6 +85,7 @@ impl Visit {
             excerpt: Excerpt::default(),
             reasons: Vec::new(),
             waiting_for: None,
+            revocable: None,
             head,
             shared: Arc::clone(shared),
         }
@@ -137,12 +142,19 @@ impl Visit {
             Ok(outbound) => outbound,
             Err(refusal) => return self.answer(&refusal),
         };
-        match self.shared.upstream.forward(permit, outbound).await {
+        let mut cut = self.revocable.take().map(|revocable| Cut::armed(&self.shared, revocable));
+        let forwarding = pin!(self.shared.upstream.forward(permit, outbound));
+        let Some(forwarded) = unless_cut(cut.as_mut(), forwarding).await else {
+            completion.revoked();
+            let revoked = self.entry.grant.as_ref().map(|used| Refusal::ApprovalRevoked(used.hold));
+            return self.answer(&revoked.unwrap_or(Refusal::ApprovalUnavailable));
+        };
+        match forwarded {
             Ok(response) => {
                 let (mut head, answer) = response.into_parts();
                 completion.answered(head.status);
                 headers::inbound(&mut head.headers);
-                let response = Response::from_parts(head, Outgoing::Relay(Relay::new(answer, completion)));
+                let response = Response::from_parts(head, Outgoing::Relay(Relay::new(answer, completion, cut)));
                 self.signed(response)
             }
             Err(failure) => {
@@ -217,6 +229,16 @@ impl Visit {
 
     pub(super) fn monotonic(&self) -> Duration {
         self.shared.ports.clock.monotonic()
+    }
+}
+
+/// The answer's head; `None` when its grant is revoked before it comes.
+async fn unless_cut<F: Future>(cut: Option<&mut Cut>, forwarding: Pin<&mut F>) -> Option<F::Output> {
+    let Some(cut) = cut else { return Some(forwarding.await) };
+    tokio::select! {
+        biased;
+        () = cut.revoked() => None,
+        forwarded = forwarding => Some(forwarded),
     }
 }
 

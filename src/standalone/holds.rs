@@ -12,7 +12,7 @@
 //!
 //! # Limits
 //! [`PENDING_PER_REQUESTER_MAX`], [`PENDING_MAX`], [`HOLD_BYTES_MAX`], [`FINISHED_MAX`], [`KEPT_FOR`],
-//! [`REMEMBERED_PER_REQUESTER_MAX`], [`REMEMBERED_MAX`].
+//! [`REMEMBERED_PER_REQUESTER_MAX`], [`REMEMBERED_MAX`], [`STANDING_KEPT_MAX`].
 //!
 //! # Errors
 //! [`StoreFailure`] for people, `sidecar::HoldFailure` for the gate.
@@ -23,10 +23,12 @@ mod callbacks;
 mod edits;
 mod failure;
 mod file;
+mod grant;
 mod memory;
 mod request;
 mod schema;
 mod scribe;
+mod standing;
 mod store;
 mod trail;
 mod waiters;
@@ -43,15 +45,17 @@ use tokio::time::MissedTickBehavior;
 pub(super) use callbacks::{Attempt, Due, Next};
 pub use failure::StoreFailure;
 pub use file::Missing;
+pub use grant::approval_grant;
 pub use memory::{REMEMBERED_MAX, REMEMBERED_PER_REQUESTER_MAX};
 pub use request::approval_request;
+pub use standing::STANDING_KEPT_MAX;
 pub use store::{
     EDITED_BYTES_MAX, EditedText, FINISHED_MAX, HOLD_BYTES_MAX, HoldLimits, KEPT_FOR, Listed, PENDING_MAX,
     PENDING_PER_REQUESTER_MAX, Store,
 };
 
-use crate::approvals::{self, Ask, Ballot, Event, Hold, Phase, Release, Step};
-use crate::base::{Clock, Digest, HoldId};
+use crate::approvals::{self, Ask, Ballot, Decision, Event, Granted, Hold, Phase, Release, StandingKeys, Step};
+use crate::base::{Clock, Digest, GrantId, HoldId};
 use crate::rules::{Held, Ruling};
 use crate::sidecar::{HoldFailure, Holds, Recall, Recalled, Recorder, Wait};
 use scribe::Scribe;
@@ -73,6 +77,8 @@ pub struct SqliteHolds {
     /// Who claims, in the record: `gate 4711`.
     claimant: String,
     waiters: Waiters,
+    /// Answers that end when their grant is revoked.
+    cuts: Waiters<GrantId>,
     /// The database's change counter when all of it had been seen to.
     seen: std::sync::Mutex<i64>,
 }
@@ -110,6 +116,7 @@ impl SqliteHolds {
             scribe,
             claimant: format!("gate {}", std::process::id()),
             waiters: Waiters::default(),
+            cuts: Waiters::default(),
             seen,
         }))
     }
@@ -151,6 +158,7 @@ impl SqliteHolds {
             self.waiters.wake(|id| !pending.contains(&id.to_string()));
         }
         self.scribe.record().await?;
+        self.cuts.wake(|_| true);
         self.swap_seen(version);
         Ok(())
     }
@@ -188,19 +196,66 @@ impl SqliteHolds {
         Ok(self.store.claim(id, claim, held).await.map_err(|failure| told(id, failure))?.hold)
     }
 
-    async fn remembered(&self, recall: Recall, held: Box<Held>) -> Result<Recalled, HoldFailure> {
-        let Recall { requester, chains } = recall;
-        let keys = approvals::carrying(&held, &chains);
-        let (Some(user), Some(keys)) = (requester.user, keys) else { return Ok(Recalled::Nothing(held)) };
-        let memory = self.store.recall(&user, &keys).await.map_err(unavailable)?;
-        let carried = approvals::carry(held, &chains, &memory, self.store.now());
-        Ok(carried.map_or_else(Recalled::Nothing, Recalled::Carried))
+    /// What earlier decisions say: a mute before anything that lets a query go, and each decision only once it is in the
+    /// audit trail.
+    async fn decided_before(&self, recall: Recall, held: Box<Held>) -> Result<Recalled, HoldFailure> {
+        let Recall { requester, chains, join } = recall;
+        if self.store.is_claimable(join, held.digest()).await.map_err(unavailable)? {
+            return Ok(Recalled::Nothing(held));
+        }
+        let standing = StandingKeys::of(&held, &requester, &chains);
+        if let Some(keys) = standing
+            && let Some(mute) = self.store.in_force(keys.mute, Decision::Deny).await.map_err(unavailable)?
+        {
+            self.scribe.record().await?;
+            return Ok(Recalled::Muted(mute.terms().hold));
+        }
+        let held = match (requester.user.as_deref(), approvals::carrying(&held, &chains)) {
+            (Some(user), Some(keys)) => {
+                let memory = self.store.recall(user, &keys).await.map_err(unavailable)?;
+                match approvals::carry(held, &chains, &memory, self.store.now()) {
+                    Ok(carried) => return Ok(Recalled::Carried(carried)),
+                    Err(held) => held,
+                }
+            }
+            (None, _) | (_, None) => held,
+        };
+        let Some(key) = standing.and_then(|keys| keys.grant) else { return Ok(Recalled::Nothing(held)) };
+        if self.store.in_force(key, Decision::Approve).await.map_err(unavailable)?.is_none() {
+            return Ok(Recalled::Nothing(held));
+        }
+        self.scribe.record().await?;
+        match self.store.use_grant(key).await.map_err(unavailable)? {
+            Some(grant) => {
+                let granted = Granted::claim(&grant, held, &chains, self.store.now());
+                Ok(granted.map_or_else(Recalled::Nothing, |granted| Recalled::Granted(Box::new(granted))))
+            }
+            None => Ok(Recalled::Nothing(held)),
+        }
+    }
+
+    async fn until_revoked(&self, grant: GrantId) {
+        let waiting = self.cuts.join(grant);
+        loop {
+            // Armed before the look, so that no revocation falls between the two.
+            let bell = waiting.bell.notified();
+            match self.store.is_revoked(grant).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(failure) => tracing::error!(error = %failure, %grant, "whether a grant stands is not known"),
+            }
+            bell.await;
+        }
     }
 }
 
 impl Holds for SqliteHolds {
     fn recall(&self, recall: Recall, held: Box<Held>) -> Wait<'_, Result<Recalled, HoldFailure>> {
-        Box::pin(self.remembered(recall, held))
+        Box::pin(self.decided_before(recall, held))
+    }
+
+    fn revoked(&self, grant: GrantId) -> Wait<'_, ()> {
+        Box::pin(self.until_revoked(grant))
     }
 
     fn open(&self, ask: Ask) -> Wait<'_, Result<HoldId, HoldFailure>> {
@@ -284,6 +339,8 @@ fn told(id: HoldId, failure: StoreFailure) -> HoldFailure {
         | StoreFailure::Damaged { .. }
         | StoreFailure::Ambiguous { .. }
         | StoreFailure::EditTooLarge
+        | StoreFailure::NotStanding(_)
+        | StoreFailure::NotRevoked(_)
         | StoreFailure::Contended(_) => unavailable(failure),
     }
 }

@@ -88,3 +88,58 @@ fn a_conversation_goes_on_after_the_gate_was_killed() {
     assert!(tail.contains("carried from h-"), "{tail}");
     done(gate.data(), &["audit", "verify"]);
 }
+
+/// The one grant or mute that counts.
+fn standing(gate: &Gate, verb: &str) -> Value {
+    let list: Vec<Value> = serde_json::from_str(&done(gate.data(), &[verb, "list", "-o", "json"])).unwrap();
+    assert_eq!(list.len(), 1, "{list:?}");
+    list[0].clone()
+}
+
+#[test]
+fn a_grant_is_used_listed_and_taken_back_from_the_command_line() {
+    let (policies, upstream) = (policies(), Upstream::start());
+    let gate = Gate::start(upstream.address, policies.path(), &FLAGS);
+    let (first, second, third) = (["about the nightingale"], ["which Nightingale?"], ["the nightingale again"]);
+    assert_eq!(ask(&gate, "bob", &first).status, 409);
+    let said = decide(&gate, "approve", &["--for", "8h", "--uses", "5"]);
+    assert!(said.contains("granted g-") && said.contains("5 times"), "{said}");
+    assert_eq!(settled(&gate, "bob", &first).status, 200);
+    assert_eq!(ask(&gate, "bob", &second).status, 200, "alike, and nobody is asked");
+    let gate = Gate::start_in(gate.crash(), upstream.address, policies.path(), &FLAGS);
+    let grant = standing(&gate, "grants");
+    assert_eq!((&grant["kind"], &grant["status"]["uses"]), (&json!("ApprovalGrant"), &json!(1)));
+    assert_eq!((&grant["spec"]["requester"], &grant["spec"]["usesMax"]), (&json!("bob"), &json!(5)));
+    let id = grant["metadata"]["name"].as_str().unwrap();
+    done(gate.data(), &["grants", "revoke", id, "--as", "carol", "--reason", "a mistake"]);
+    assert_eq!(ask(&gate, "bob", &third).status, 409);
+    let shown = done(gate.data(), &["grants", "show", id]);
+    assert!(shown.contains("Revoked") && shown.contains("carol") && shown.contains("1 of 5"), "{shown}");
+    let again = countersign(gate.data(), &["grants", "revoke", id, "--as", "carol", "--reason", "again"]);
+    assert_eq!(again.status.code(), Some(1));
+    let tail = done(gate.data(), &["audit", "tail"]);
+    for word in ["granted", &format!("grant {id} by alice"), "revoked", "by carol (authenticated by nobody): a mistake"]
+    {
+        assert!(tail.contains(word), "no `{word}` in:\n{tail}");
+    }
+    done(gate.data(), &["audit", "verify"]);
+}
+
+#[test]
+fn a_mute_refuses_at_once_until_it_is_taken_back() {
+    let (policies, upstream) = (policies(), Upstream::start());
+    let gate = Gate::start(upstream.address, policies.path(), &FLAGS);
+    assert_eq!(ask(&gate, "bob", &["about the nightingale"]).status, 409);
+    assert!(decide(&gate, "deny", &["--mute", "1h"]).contains("muted g-"));
+    let answer = ask(&gate, "bob", &["which nightingale"]);
+    assert_eq!((answer.status, answer.code().as_deref()), (403, Some("approval_muted")));
+    assert!(pending(gate.data()).is_empty());
+    let mute = standing(&gate, "mutes");
+    assert_eq!(mute["kind"], "ApprovalMute");
+    let id = mute["metadata"]["name"].as_str().unwrap();
+    let wrong = countersign(gate.data(), &["grants", "revoke", id, "--as", "carol", "--reason", "x"]);
+    assert_eq!(wrong.status.code(), Some(2), "a mute is no grant");
+    done(gate.data(), &["mutes", "revoke", id, "--as", "carol", "--reason", "ask me"]);
+    assert_eq!(ask(&gate, "bob", &["which nightingale"]).status, 409);
+    assert_eq!(upstream.take().len(), 0);
+}

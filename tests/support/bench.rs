@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign::approvals::{
-    self, Approver, Ask, Ballot, Chain, ClientGone, Decision, Hold, Person, Phase, Quorum, Release, Remembered, Stage,
+    self, Approver, Ask, Ballot, Chain, ClientGone, Decision, Granted, Hold, Lasting, Person, Phase, Quorum, Release,
+    Remembered, Stage, Standing, StandingKeys, StandingPhase,
 };
 use countersign::audit::{Event, QueryCompleted, QueryJudged};
-use countersign::base::{Clock, Digest, HoldId, ManualClock, QueryId};
+use countersign::base::{Clock, Digest, GrantId, HoldId, ManualClock, QueryId};
 use countersign::query::RoleSet;
 use countersign::rules::{
     Action, ChainRef, Failure, Fallbacks, Finding, Held, Matcher, Mode, Policy, PolicyRef, Retention, Rule, RuleSet,
@@ -88,6 +89,7 @@ impl Recorder for Ledger {
 pub struct Desk {
     holds: Mutex<HashMap<HoldId, Hold>>,
     memory: Mutex<Vec<Remembered>>,
+    standing: Mutex<Vec<Standing>>,
     changed: Notify,
     clock: Arc<ManualClock>,
 }
@@ -119,9 +121,24 @@ impl Desk {
     }
 
     pub fn decide(&self, id: HoldId, decision: Decision) {
+        self.decide_for(id, decision, None);
+    }
+
+    /// Decides; the decision is to stand.
+    pub fn decide_for(&self, id: HoldId, decision: Decision, lasting: Option<Lasting>) {
         let by = Person { name: "alice".to_owned(), groups: Vec::new(), authenticated_by: "nobody".to_owned() };
-        let ballot = Ballot { by, decision, reason: "because".to_owned(), view: None };
-        self.apply(id, approvals::Event::Decided(ballot)).expect("alice may decide");
+        let ballot = Ballot { by, decision, reason: "because".to_owned(), view: None, lasting };
+        let hold = self.apply(id, approvals::Event::Decided(ballot)).expect("alice may decide");
+        self.standing.lock().unwrap().extend(Standing::of(&hold, GrantId::fresh(self.clock.now())));
+    }
+
+    /// Takes back whatever stands.
+    pub fn revoke(&self) {
+        let by = Person { name: "carol".to_owned(), groups: Vec::new(), authenticated_by: "nobody".to_owned() };
+        for one in self.standing.lock().unwrap().iter_mut() {
+            *one = one.revoke(&by, "because", self.clock.now()).expect("it stands");
+        }
+        self.changed.notify_waiters();
     }
 
     /// Lets time pass for every hold.
@@ -150,9 +167,44 @@ impl Desk {
 impl Holds for Desk {
     fn recall(&self, recall: Recall, held: Box<Held>) -> Wait<'_, Result<Recalled, HoldFailure>> {
         Box::pin(async move {
-            let memory = self.memory.lock().unwrap().clone();
-            let carried = approvals::carry(held, &recall.chains, &memory, self.clock.now());
-            Ok(carried.map_or_else(Recalled::Nothing, Recalled::Carried))
+            let (now, Recall { requester, chains, join }) = (self.clock.now(), recall);
+            let claim = approvals::Event::Claimed { by: String::new(), join, digest: held.digest() };
+            let claimable = |hold: &Hold| approvals::advance(hold, claim.clone(), now).is_ok();
+            if self.holds().iter().any(claimable) {
+                return Ok(Recalled::Nothing(held));
+            }
+            let keys = StandingKeys::of(&held, &requester, &chains);
+            let mut standing = self.standing.lock().unwrap();
+            let active = |one: &Standing, key| one.phase(now) == StandingPhase::Active && Some(one.terms().key) == key;
+            let mute = keys.map(|keys| keys.mute);
+            if let Some(mute) = standing.iter().find(|one| active(one, mute)) {
+                return Ok(Recalled::Muted(mute.terms().hold));
+            }
+            let held = match approvals::carry(held, &chains, &self.memory.lock().unwrap(), now) {
+                Ok(carried) => return Ok(Recalled::Carried(carried)),
+                Err(held) => held,
+            };
+            let key = keys.and_then(|keys| keys.grant);
+            let grant = standing.iter_mut().find(|one| active(one, key));
+            let Some(grant) = grant else { return Ok(Recalled::Nothing(held)) };
+            *grant = grant.used(now).unwrap();
+            Ok(Granted::claim(grant, held, &chains, now)
+                .map_or_else(Recalled::Nothing, |granted| Recalled::Granted(Box::new(granted))))
+        })
+    }
+
+    fn revoked(&self, grant: GrantId) -> Wait<'_, ()> {
+        Box::pin(async move {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                let gone = |one: &Standing| one.terms().id == grant && one.revoked().is_some();
+                if self.standing.lock().unwrap().iter().any(gone) {
+                    return;
+                }
+                changed.await;
+            }
         })
     }
 
@@ -340,6 +392,7 @@ impl Bench {
         let desk = Arc::new(Desk {
             holds: Mutex::default(),
             memory: Mutex::default(),
+            standing: Mutex::default(),
             changed: Notify::new(),
             clock: Arc::clone(&clock),
         });

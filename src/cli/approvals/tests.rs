@@ -159,6 +159,7 @@ fn question(now: Timestamp, number: u8) -> Ask {
         }],
         excerpt: Content::new("messages[0].content (User):\n| read the ⟪keyword, 8 characters⟫ of ACME\n"),
         unseen: Vec::new(),
+        similar: None,
         opened_at: now,
         ahead: None,
         callback: None,

@@ -95,7 +95,8 @@ fn failed(failure: &HatchFailure, console: &mut Console) -> anyhow::Result<Exit>
 /// Why this person cannot edit, as far as that can be said before anything is changed.
 fn may_not(desk: &Desk, hold: &Hold, by: &Person) -> Option<Refused> {
     let view = Some(View::of(hold).digest_in_full());
-    let trial = Ballot { by: by.clone(), decision: Decision::Approve, reason: "to be given".to_owned(), view };
+    let trial =
+        Ballot { by: by.clone(), decision: Decision::Approve, reason: "to be given".to_owned(), view, lasting: None };
     match advance(hold, Event::Decided(trial), desk.now()) {
         Ok(_) | Err(Refused::AlreadyDecided(_) | Refused::NotShown { .. } | Refused::CannotBeShown { .. }) => None,
         Err(why) => Some(why),

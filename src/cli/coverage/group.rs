@@ -84,7 +84,8 @@ pub(super) struct Report {
 impl Groups {
     /// Counts a query. What follows a hold (released, expired, denied by people) was counted when it was held.
     pub(super) fn add(&mut self, judged: &QueryJudged) {
-        if judged.hold.is_some() && judged.outcome != Outcome::Held {
+        let muted = judged.code.as_deref() == Some("approval_muted");
+        if judged.hold.is_some() && judged.outcome != Outcome::Held && !muted {
             return;
         }
         self.queries += 1;

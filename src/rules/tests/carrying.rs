@@ -251,3 +251,68 @@ fn a_match_past_the_findings_that_are_kept_is_not_overlooked() {
     let found = causes(&world, &set, chat(&[(Role::User, &some), TURN]));
     assert!(!found.beyond && found.texts.len() == 2, "{found:?}");
 }
+
+#[track_caller]
+fn similar(world: &World, set: &RuleSet, query: Query) -> Option<Similar> {
+    match world.judge(set, query).ruling {
+        Ruling::Hold(held) => held.similar(),
+        other => panic!("not held: {other:?}"),
+    }
+}
+
+#[test]
+fn queries_are_alike_when_the_same_rules_hold_them_for_the_same_words() {
+    let (world, set) =
+        (World::default(), holding(Matcher::Any(vec![words(&["merger", "acme"]), regex("NG-[0-9]{4}")])));
+    let of = |turns: &[(Role, &str)]| similar(&world, &set, chat(turns)).unwrap();
+    let first = of(&[(Role::User, "the merger")]);
+    for (what, turns, exact, same_words) in [
+        ("other text", vec![(Role::User, "when is the MERGER?"), REPLY], true, true),
+        ("more of the same", vec![(Role::User, "merger, merger"), (Role::User, "a merger")], true, true),
+        ("another word", vec![(Role::User, "the merger with Acme")], false, false),
+        ("other words only", vec![(Role::User, "acme")], false, false),
+        ("another number", vec![(Role::User, "the merger NG-1234")], false, false),
+        ("instructions", vec![(Role::System, "be rude"), (Role::User, "the merger")], false, true),
+        ("tools", vec![(Role::ToolDefinition, "search"), (Role::User, "the merger")], false, true),
+    ] {
+        let other = of(&turns);
+        assert_eq!((other.exact == first.exact, other.words == first.words), (exact, same_words), "{what}");
+    }
+    let query = || chat(&[(Role::User, "the merger")]);
+    let mut bob = World::default();
+    bob.caller.user = Some("bob".to_owned());
+    let mut nobody = World::default();
+    nobody.caller.user = None;
+    for other in [&bob, &nobody] {
+        let other = similar(other, &set, query()).unwrap();
+        assert!(other.exact != first.exact && other.words == first.words);
+    }
+    let mut model = query();
+    model.model = Some("llama4".to_owned());
+    let model = similar(&world, &set, model).unwrap();
+    assert!(model.exact != first.exact && model.words == first.words);
+    let edited = holding(words(&["merger"]));
+    assert_ne!(similar(&world, &edited, query()).unwrap().words, first.words, "an edited rule is another one");
+}
+
+#[test]
+fn facts_make_queries_alike_by_kind_and_what_nobody_can_name_makes_them_unlike() {
+    let text = |text: &'static str| user(text);
+    let world = World::default();
+    let large = holding(Matcher::TextBytesOver(3));
+    assert_eq!(similar(&world, &large, text("quite large")), similar(&world, &large, text("even larger")));
+    assert!(similar(&world, &large, text("quite large")).is_some());
+    let either = holding(Matcher::Any(vec![words(&["merger"]), cel("query.textBytes > 20")]));
+    assert_ne!(
+        similar(&world, &either, text("merger")),
+        similar(&world, &either, text("merger, and very much more")),
+        "every alternative counts, although one is enough"
+    );
+    let hidden = holding(Matcher::None(vec![Matcher::None(vec![words(&["merger"])])]));
+    assert_eq!(similar(&world, &hidden, text("merger")), None);
+    let rate = Rate { unit: RateUnit::Queries, count_max: 2, window: Duration::from_mins(1) };
+    let rated = holding(Matcher::Any(vec![words(&["merger"]), Matcher::RateOver(rate)]));
+    let [one, two, three] = [(); 3].map(|()| similar(&world, &rated, text("merger")));
+    assert!(one.is_some() && one == two, "finding out what holds a query counts it once");
+    assert_ne!(two, three, "and the rate holds the third as well");
+}

@@ -46,6 +46,7 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
         reasons: std::mem::take(&mut visit.reasons),
         excerpt: std::mem::take(&mut visit.excerpt.text),
         unseen: std::mem::take(&mut visit.excerpt.unseen),
+        similar: held.similar(),
         opened_at: now,
         ahead: None,
         callback,

@@ -69,6 +69,8 @@ fn examples() -> Vec<Refusal> {
         Refusal::ApprovalDenied(hold),
         Refusal::ApprovalExpired(hold),
         Refusal::ApprovalCancelled(hold),
+        Refusal::ApprovalMuted(hold),
+        Refusal::ApprovalRevoked(hold),
         Refusal::ApprovalUnknown,
         Refusal::CallbackNotAllowed,
         Refusal::NotReleased(hold),

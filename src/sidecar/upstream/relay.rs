@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{Answer, Keep};
+use crate::sidecar::cut::Cut;
 use crate::sidecar::permit::{Permit, Rest};
 
 /// What goes up: the permit's bytes, and under posture `Observe` what was never read behind them.
@@ -62,6 +63,8 @@ pub(in crate::sidecar) enum End {
     Complete,
     /// The model server broke off, or was silent for too long.
     Broke,
+    /// The grant was revoked.
+    Revoked,
 }
 
 /// Told of every chunk and of the end.
@@ -78,22 +81,37 @@ pub(in crate::sidecar) struct Relay<W> {
     witness: W,
     idle: Option<Pin<Box<Sleep>>>,
     silent: bool,
+    cut: Option<Cut>,
+    /// The last words were said.
+    over: bool,
 }
 
 impl<W: Witness + Unpin> Relay<W> {
-    pub(in crate::sidecar) fn new(answer: Answer, mut witness: W) -> Self {
+    pub(in crate::sidecar) fn new(answer: Answer, mut witness: W, cut: Option<Cut>) -> Self {
         let mut answer = answer;
         if answer.incoming.is_end_stream() {
             answer.finish();
             witness.end(End::Complete);
         }
-        Self { answer, witness, idle: None, silent: false }
+        Self { answer, witness, idle: None, silent: false, cut, over: false }
     }
 
     fn broke(&mut self, error: io::Error) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         self.answer.keep = None;
         self.witness.end(End::Broke);
         Poll::Ready(Some(Err(error)))
+    }
+
+    /// Ends the answer: a stream with a last event, anything else by breaking it off.
+    fn revoked(&mut self, last: Option<Bytes>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.answer.keep = None;
+        self.witness.end(End::Revoked);
+        self.over = true;
+        // Where a length was announced there is no room for words.
+        match last.filter(|_| self.answer.incoming.size_hint().exact().is_none()) {
+            Some(event) => Poll::Ready(Some(Ok(Frame::data(event)))),
+            None => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
+        }
     }
 
     /// Whether the silence since the last chunk is over the limit. The timer is made once and moved from then on.
@@ -121,6 +139,15 @@ impl<W: Witness + Unpin> Body for Relay<W> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = self.get_mut();
+        if this.over {
+            return Poll::Ready(None);
+        }
+        if let Some(cut) = &mut this.cut
+            && cut.poll(cx).is_ready()
+        {
+            let last = cut.last_words();
+            return this.revoked(last);
+        }
         let Poll::Ready(frame) = Pin::new(&mut this.answer.incoming).poll_frame(cx) else {
             if this.silent_too_long(cx) {
                 return this.broke(io::ErrorKind::TimedOut.into());
@@ -155,7 +182,7 @@ impl<W: Witness + Unpin> Body for Relay<W> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.answer.incoming.is_end_stream()
+        self.over || self.answer.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

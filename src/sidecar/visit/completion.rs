@@ -58,6 +58,12 @@ impl Completion {
         self.write(AnswerEnd::UpstreamFailed);
     }
 
+    /// There will be none, because the grant was revoked.
+    pub(super) fn revoked(mut self) {
+        self.hasher = None;
+        self.write(AnswerEnd::Revoked);
+    }
+
     fn since_forwarded(&self) -> Duration {
         self.shared.ports.clock.monotonic().saturating_sub(self.forwarded_at)
     }
@@ -119,6 +125,7 @@ impl Witness for Completion {
                 self.write(AnswerEnd::Complete);
             }
             End::Broke => self.write(AnswerEnd::UpstreamFailed),
+            End::Revoked => self.write(AnswerEnd::Revoked),
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn emptied(query: QueryId, hold: Option<HoldId>, retention: Retention
         judged_micros: 0,
         hold,
         carried_from: Vec::new(),
+        grant: None,
         retention,
         content: None,
     }
@@ -68,6 +69,7 @@ pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&Rule
         judged_micros: 0,
         hold: None,
         carried_from: Vec::new(),
+        grant: None,
         retention: rules.map_or(Retention::Digest, RuleSet::retention),
         content: None,
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::approvals::Refused;
+use crate::approvals::{NotRevoked, Refused};
 use crate::base::HoldId;
 
 /// Why the store cannot do what was asked.
@@ -58,6 +58,12 @@ pub enum StoreFailure {
     /// An edited query larger than what is kept, or too many of them.
     #[error("the edited query is too large to keep, or too many edited queries wait")]
     EditTooLarge,
+    /// No grant or mute with this id, or none that starts so.
+    #[error("there is no standing decision `{0}`")]
+    NotStanding(String),
+    /// It cannot be taken back.
+    #[error(transparent)]
+    NotRevoked(#[from] NotRevoked),
     /// The state machine says no.
     #[error(transparent)]
     Refused(#[from] Refused),

@@ -76,6 +76,21 @@ const STEPS: &[(&str, &str)] = &[
     ALTER TABLE decision ADD COLUMN edited TEXT;",
         "PRAGMA user_version = 5",
     ),
+    (
+        "CREATE TABLE standing (
+        id TEXT PRIMARY KEY,
+        decision TEXT NOT NULL,
+        hold TEXT NOT NULL,
+        key TEXT NOT NULL,
+        given_at INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX standing_by_key ON standing (key);
+    CREATE INDEX standing_by_hold ON standing (hold);
+    ALTER TABLE decision ADD COLUMN event TEXT;",
+        "PRAGMA user_version = 6",
+    ),
 ];
 
 /// Brings the database up to date.

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use edited::{EDITED_BYTES_MAX, EditedText};
 
 use super::trail::{self, Entry};
-use super::{Missing, StoreFailure, callbacks, file, memory};
+use super::{Missing, StoreFailure, callbacks, file, memory, standing};
 use crate::approvals::{
     Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
 };
@@ -212,6 +212,9 @@ impl Store {
             }
             _ => {}
         }
+        if refused.is_none() && before.ending().is_none() && step.hold.ending().is_some() {
+            standing::keep(&mut change, &step.hold, now).await?;
+        }
         if let (With::Claimed(held), None, Some(user)) = (with, &refused, &step.hold.ask().requester.user) {
             memory::keep(&mut change, user, &remember(&step.hold, held), now).await?;
         }
@@ -260,6 +263,21 @@ impl Store {
         prune(&mut change, now).await?;
         change.commit().await?;
         Ok(Opened::New(hold.id()))
+    }
+
+    /// Whether this very query was approved and may still be claimed.
+    pub(super) async fn is_claimable(&self, join: Digest, digest: Digest) -> Result<bool, StoreFailure> {
+        let now = self.clock.now();
+        let mut connection = self.connection.lock().await;
+        let sql = "SELECT id, body FROM hold WHERE join_key = ? AND phase = 'Approved' ORDER BY ended_at DESC LIMIT ?";
+        let rows = sqlx::query(sql).bind(join.to_string()).bind(CANDIDATES_MAX).fetch_all(&mut *connection).await?;
+        for row in &rows {
+            let claim = Event::Claimed { by: String::new(), join, digest };
+            if advance(&hold(row)?, claim, now).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What is remembered of a caller's releases under these keys.

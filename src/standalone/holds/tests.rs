@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod edits;
+mod granting;
 mod release;
 mod remembering;
 
@@ -96,6 +97,7 @@ impl Desk {
             reasons: vec![],
             excerpt: Content::new("| hello"),
             unseen: Vec::new(),
+            similar: None,
             opened_at: now,
             ahead: None,
             callback: None,
@@ -124,7 +126,7 @@ fn chain() -> Chain {
 
 fn ballot(who: &str, decision: Decision) -> Ballot {
     let by = Person { name: who.to_owned(), groups: vec!["legal".to_owned()], authenticated_by: "nobody".to_owned() };
-    Ballot { by, decision, reason: "because".to_owned(), view: None }
+    Ballot { by, decision, reason: "because".to_owned(), view: None, lasting: None }
 }
 
 fn yes(who: &str) -> Ballot {

@@ -26,7 +26,7 @@ impl Store {
     /// The oldest decisions that are not in the audit trail yet.
     pub(super) async fn unrecorded(&self) -> Result<Vec<Unrecorded>, StoreFailure> {
         let sql =
-            "SELECT number, hold, decision, person, authenticated_by, reason, view, original, edited FROM decision
+            "SELECT number, hold, decision, person, authenticated_by, reason, view, original, edited, event FROM decision
                    WHERE recorded = 0 ORDER BY number LIMIT ?";
         let mut connection = self.connection().await;
         let rows = sqlx::query(sql).bind(BATCH_MAX).fetch_all(&mut *connection).await?;
@@ -44,6 +44,10 @@ impl Store {
 
 fn unrecorded(row: &SqliteRow) -> Result<Unrecorded, StoreFailure> {
     let hold: String = row.try_get("hold")?;
+    if let Some(written) = row.try_get::<Option<&str>, _>("event")? {
+        let event = serde_json::from_str(written).map_err(|source| StoreFailure::Damaged { id: hold, source })?;
+        return Ok(Unrecorded { number: row.try_get("number")?, event });
+    }
     let digest = |column| Ok::<_, StoreFailure>(row.try_get::<Option<String>, _>(column)?.and_then(|d| d.parse().ok()));
     let hold = hold.parse().map_err(|_| StoreFailure::Unknown(hold))?;
     let (by, authenticated_by) = (row.try_get("person")?, row.try_get("authenticated_by")?);
@@ -71,7 +75,7 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     pub(super) fn of(ballot: &'a Ballot) -> Self {
-        let Ballot { by, decision, reason, view } = ballot;
+        let Ballot { by, decision, reason, view, lasting: _ } = ballot;
         Self { word: decision.name(), by, reason, view: *view, forms: None }
     }
 

@@ -1,17 +1,24 @@
-//! Who waits for which hold: a map from holds to wake-up calls.
+//! Who waits for which hold, or for the end of which grant: a map from ids to wake-up calls.
 //!
 //! Must not know what was decided; whoever is woken looks for itself. Guarantees: an entry lives only as long as somebody
 //! waits, so the map is bounded by the requests in flight.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::base::HoldId;
 
-#[derive(Debug, Default)]
-pub(super) struct Waiters(Mutex<HashMap<HoldId, Entry>>);
+#[derive(Debug)]
+pub(super) struct Waiters<K = HoldId>(Mutex<HashMap<K, Entry>>);
+
+impl<K> Default for Waiters<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -21,14 +28,14 @@ struct Entry {
 
 /// One who waits; dropping it is leaving.
 #[derive(Debug)]
-pub(super) struct Waiting<'a> {
-    all: &'a Waiters,
-    id: HoldId,
+pub(super) struct Waiting<'a, K: Copy + Eq + Hash = HoldId> {
+    all: &'a Waiters<K>,
+    id: K,
     pub(super) bell: Arc<Notify>,
 }
 
-impl Waiters {
-    pub(super) fn join(&self, id: HoldId) -> Waiting<'_> {
+impl<K: Copy + Eq + Hash> Waiters<K> {
+    pub(super) fn join(&self, id: K) -> Waiting<'_, K> {
         let mut map = self.lock();
         let entry = map.entry(id).or_default();
         entry.count += 1;
@@ -36,7 +43,7 @@ impl Waiters {
     }
 
     /// Wakes all who wait for these holds.
-    pub(super) fn wake(&self, mut which: impl FnMut(HoldId) -> bool) {
+    pub(super) fn wake(&self, mut which: impl FnMut(K) -> bool) {
         for (_, entry) in self.lock().iter().filter(|(id, _)| which(**id)) {
             entry.bell.notify_waiters();
         }
@@ -46,12 +53,12 @@ impl Waiters {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<HoldId, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl<K: Copy + Eq + Hash> Drop for Waiting<'_, K> {
     fn drop(&mut self) {
         let mut map = self.all.lock();
         if let Some(entry) = map.get_mut(&self.id) {

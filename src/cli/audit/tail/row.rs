@@ -71,6 +71,14 @@ impl Row {
                 tone: Some(Tone::Caution),
                 ..event("tail-repaired", format!("{bytes_cut} bytes of an unfinished entry moved to {kept_in}"))
             },
+            Some(Event::StandingGiven { id, decision, hold, by, until, uses }) => {
+                let word = if decision == "deny" { "muted" } else { "granted" };
+                let uses = uses.map(|uses| format!(", {uses} uses")).unwrap_or_default();
+                event(word, format!("{id} from {hold} by {}, until {until}{uses}", by.join(" and ")))
+            }
+            Some(Event::StandingRevoked { id, by, authenticated_by, reason, .. }) => {
+                event("revoked", format!("{id} by {by} (authenticated by {authenticated_by}): {reason}"))
+            }
             Some(Event::Edited { hold, edited, by, authenticated_by, reason, .. }) => {
                 let why = format!("{hold} by {by} (authenticated by {authenticated_by}): {reason}; now {edited}");
                 event("edited", why)
@@ -134,6 +142,9 @@ fn why(judged: &QueryJudged) -> String {
             said.push(format!("{} {}", judged.method, judged.path));
         }
     }
+    if let Some(used) = &judged.grant {
+        said.insert(0, format!("grant {} by {}", used.grant, used.by.join(" and ")));
+    }
     if !judged.carried_from.is_empty() {
         let from: Vec<String> = judged.carried_from.iter().map(ToString::to_string).collect();
         said.insert(0, format!("carried from {}", from.join(" and ")));
@@ -153,6 +164,7 @@ fn answer(completed: &QueryCompleted) -> String {
         AnswerEnd::ClientGone => format!("client left after {took}"),
         AnswerEnd::UpstreamFailed => format!("model failed after {took}"),
         AnswerEnd::Shutdown => format!("gate stopped after {took}"),
+        AnswerEnd::Revoked => format!("grant revoked after {took}"),
     }
 }
 

@@ -7,7 +7,8 @@ use super::*;
 use crate::approvals::{Remembered, Requester};
 
 fn recall(user: Option<&str>) -> Recall {
-    Recall { requester: Requester { user: user.map(str::to_owned), groups: vec![] }, chains: vec![chain()] }
+    let requester = Requester { user: user.map(str::to_owned), groups: vec![] };
+    Recall { requester, chains: vec![chain()], join: Digest::of(b"another query") }
 }
 
 /// Has rita's query approved and claims it.
@@ -28,6 +29,7 @@ async fn carried_from(gate: &SqliteHolds, user: Option<&str>, body: &str) -> Opt
             assert_eq!(held.query().body(), body.as_bytes(), "what is not carried is given back");
             None
         }
+        other @ (Recalled::Granted(_) | Recalled::Muted(_)) => panic!("{other:?}"),
     }
 }
 
