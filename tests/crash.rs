@@ -180,7 +180,10 @@ fn settle(gate: &Gate, world: &World, course: &Course, evidence: &Evidence, dice
 }
 
 fn one(data: &Path, hold: &str) -> Listed {
-    approvals(data, &["list", "--all"]).into_iter().find(|listed| listed.id == hold).unwrap()
+    approvals(data, &["list", "--all"])
+        .into_iter()
+        .find(|listed| listed.id == hold)
+        .unwrap_or_else(|| panic!("{hold} is gone"))
 }
 
 /// Looks until it is so; each look is a program that is started, so none is wasted.

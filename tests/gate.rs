@@ -692,6 +692,19 @@ async fn rule_set_that_changed_while_people_decided_has_its_say() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn people_who_are_not_asked_any_more_release_nothing() {
+    let bench = Bench::start(Upstream::plain().await);
+    let mut raw = Raw::connect(bench.address).await;
+    raw.send(post(CHAT, &chat("the contract"))).await;
+    let id = bench.desk.opened().await;
+    bench.rulebook.replace(bench::with_other_people());
+    bench.desk.decide(id, Decision::Approve);
+    let response = raw.response().await;
+    assert_eq!((response.status, response.code().as_str()), (403, "approval_not_released"));
+    assert!(bench.upstream.received().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn released_answer_that_breaks_off_may_be_claimed_again() {
     let script = |received: &upstream::Received| match received.connection {
         0 => vec![Step::Close],

@@ -44,6 +44,16 @@ const fn valid_for_max_default() -> Duration {
     VALID_FOR_MAX_DEFAULT
 }
 
+impl Chain {
+    /// Whether this chain asks the same people in the same way. How long they have, and what becomes of a client that
+    /// leaves, is not part of that.
+    #[must_use]
+    pub fn decides_like(&self, other: &Self) -> bool {
+        let of = |chain: &Self| (chain.name.clone(), chain.separation_of_duties, chain.allow_unseen);
+        of(self) == of(other) && self.stages == other.stages
+    }
+}
+
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Stage {

@@ -33,13 +33,13 @@ use super::prefer::{Answering, Prefer};
 use super::refusal::{Refusal, link};
 use super::status::{self, attend};
 use super::visit::Visit;
-use crate::approvals::{Hold, Phase, Release};
+use crate::approvals::{Chain, Hold, Phase, Release};
 use crate::audit::Outcome;
 use crate::base::{Digest, HoldId};
 use crate::query::Query;
 use crate::rules::{Held, Ruling};
 use crate::telemetry::Metrics;
-use open::{Opened, open};
+use open::{Opened, chains, open};
 use recall::Asked;
 use room::Place;
 use texts::Kept;
@@ -231,19 +231,31 @@ async fn release(visit: &mut Visit, held: Held, id: HoldId, join: Digest) -> Res
     if !hold.edits().is_empty() {
         return edit::release(visit, &hold, join).await;
     }
-    let held = match judge_again(visit, &held).await? {
+    let (held, asked) = match judge_again(visit, &held).await? {
         Some(Ruling::Deny(denial)) => return Err(Refusal::Denied(denial)),
-        Some(Ruling::Hold(again)) => *again,
-        Some(Ruling::Clear(_)) | None => held,
+        Some(Ruling::Hold(again)) => (*again, true),
+        None => (held, true),
+        Some(Ruling::Clear(_)) => (held, false),
     };
+    if asked {
+        were_asked(&chains(visit, &held)?, &hold)?;
+    }
     visit.shared.ports.holds.claim(id, held, join).await.map_err(refused)
+}
+
+/// Whether those who are to be asked now are those who were: a chain that names other people is another question, also
+/// while its name is the same.
+fn were_asked(now: &[Chain], hold: &Hold) -> Result<(), Refusal> {
+    let same = |now: &Chain| hold.ask().chains.iter().any(|asked| asked.decides_like(now));
+    if now.iter().all(same) { Ok(()) } else { Err(Refusal::NotReleased(hold.id())) }
 }
 
 async fn judge_again(visit: &mut Visit, held: &Held) -> Result<Option<Ruling>, Refusal> {
     let current = visit.shared.ports.rulebook.current().ok_or(Refusal::NotReady)?;
-    if current.rules.revision() == held.revision() {
+    let unchanged = current.rules.revision() == held.revision();
+    visit.in_force = Some(current);
+    if unchanged {
         return Ok(None);
     }
-    visit.in_force = Some(current);
     judge_query(visit, held.query().clone()).await.map(Some)
 }

@@ -355,6 +355,15 @@ pub fn with_retention(retention: Retention) -> InForce {
     in_force(Policy { retention: Some(retention), ..policy(vec![rule("mask", "nickname", Action::Redact)]) })
 }
 
+/// The same rules, but other people are asked.
+pub fn with_other_people() -> InForce {
+    let mut in_force = rule_set();
+    for chain in in_force.chains.values_mut() {
+        chain.stages[0].approvers = vec![Approver::User("zoe".to_owned())];
+    }
+    in_force
+}
+
 /// One word is refused.
 pub fn refusing(word: &str) -> InForce {
     in_force(policy(vec![rule("no", word, Action::Deny { message: None })]))

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::open::chains;
 use super::queries::HeldQueries;
-use super::refused;
 use super::texts::Kept;
+use super::{refused, were_asked};
 use crate::approvals::{Excerpt, Form, Hold, Release, excerpt, reasons};
 use crate::base::{Digest, HoldId};
 use crate::query::{PartKind, Query};
@@ -170,6 +171,9 @@ pub(super) async fn release(visit: &mut Visit, hold: &Hold, join: Digest) -> Res
     match judgement.ruling {
         Ruling::Deny(denial) => Err(Refusal::Denied(denial)),
         ruling @ (Ruling::Hold(_) | Ruling::Clear(_)) => {
+            if let Ruling::Hold(held) = &ruling {
+                were_asked(&chains(visit, held)?, hold)?;
+            }
             visit.shared.ports.holds.claim_edited(id, ruling, join).await.map_err(refused)
         }
     }
