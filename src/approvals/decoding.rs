@@ -24,6 +24,10 @@ pub(super) fn decodings(text: &str, shown: &[Range<usize>], bytes_max: usize) ->
             continue;
         }
         let line = line(view.kind.name(), &view.text);
+        // An encoding around another shows the inner one twice.
+        if out.contains(&line) {
+            continue;
+        }
         if said == RUNS_MAX || out.len() + line.len() > bytes_max {
             out.push_str("= more is encoded here\n");
             break;

@@ -93,7 +93,7 @@ fn one(
         if let Err(why) = advance(&hold, Event::Decided(trial), desk.now()) {
             return refused(why.into(), console);
         }
-        console.note(shown(&hold, full.as_deref()))?;
+        console.note(shown(&hold, full.as_deref(), console.columns()))?;
     }
     if ballot.reason.is_empty() {
         ballot.reason = reason(&arguments.decision, console)?;

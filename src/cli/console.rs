@@ -89,6 +89,7 @@ pub struct Console {
     err: Box<dyn Write>,
     /// Somebody at a terminal, who can be asked.
     person: Option<Box<dyn BufRead>>,
+    columns: Option<usize>,
 }
 
 impl Console {
@@ -97,13 +98,15 @@ impl Console {
     pub fn standard() -> Self {
         let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         let person = terminal.then(|| Box::new(io::stdin().lock()) as Box<dyn BufRead>);
-        Self { out: Box::new(anstream::stdout()), err: Box::new(anstream::stderr()), person }
+        let mut table = comfy_table::Table::new();
+        let columns = table.width().or_else(|| table.use_stderr().width()).map(usize::from);
+        Self { out: Box::new(anstream::stdout()), err: Box::new(anstream::stderr()), person, columns }
     }
 
     /// Writes to the given streams.
     #[must_use]
     pub fn to(out: impl Write + 'static, err: impl Write + 'static) -> Self {
-        Self { out: Box::new(out), err: Box::new(err), person: None }
+        Self { out: Box::new(out), err: Box::new(err), person: None, columns: None }
     }
 
     /// The same, with somebody who answers.
@@ -111,6 +114,11 @@ impl Console {
     pub fn with_person(mut self, answers: impl BufRead + 'static) -> Self {
         self.person = Some(Box::new(answers));
         self
+    }
+
+    /// How wide the screen is; `None` when what is written does not go to one.
+    pub(super) fn columns(&self) -> Option<usize> {
+        self.columns
     }
 
     /// Whether somebody can be asked.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
 use super::rows::{Cells, similar};
@@ -66,6 +66,8 @@ fn grouped(holds: &[Hold]) -> Vec<(&Hold, usize)> {
 fn table<'a>(rows: impl Iterator<Item = (&'a Hold, usize)>, now: Timestamp) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
+    // On a terminal, cells are broken within their columns: no caller's text ever begins a line.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["ID", "PHASE", "AGE", "REQUESTER", "MODEL", "RULE", "SIMILAR", "WAITING FOR", "EXPIRES"]);
     for (hold, count) in rows {
         let cells = Cells::of(hold, now);
@@ -82,6 +84,7 @@ fn table<'a>(rows: impl Iterator<Item = (&'a Hold, usize)>, now: Timestamp) -> S
             cells.expires,
         ]);
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
+    let lines: Vec<String> =
+        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }

@@ -47,7 +47,7 @@ pub(super) fn show(arguments: &Show, clock: Arc<dyn Clock>, console: &mut Consol
             console.json(&request)?;
         }
         Output::Table => {
-            console.text(shown(&hold, full.as_deref()))?;
+            console.text(shown(&hold, full.as_deref(), console.columns()))?;
             if pending {
                 console.note(format!("\n{}", advice(&hold, full.is_some())))?;
             }
@@ -82,36 +82,91 @@ fn advice(hold: &Hold, in_full: bool) -> String {
     decide
 }
 
-/// The hold as text: what a decision depends on, how it stands, and the caller's text last.
-pub(in crate::cli) fn shown(hold: &Hold, full: Option<&str>) -> String {
+/// The hold as text: what a decision depends on, how it stands, and the caller's text last. Lines are broken where the
+/// terminal would break them, so that no caller's text ever begins a line.
+pub(in crate::cli) fn shown(hold: &Hold, full: Option<&str>, columns: Option<usize>) -> String {
     let (view, request) = (View::of(hold), approval_request(hold));
-    let mut out = String::new();
-    field(&mut out, "Phase", &format!("{:?}, {}", request.status.phase, request.status.message));
+    let mut out = Sheet { out: String::new(), columns };
+    out.field("Phase", &format!("{:?}, {}", request.status.phase, request.status.message));
+    let mut before = None;
     for (name, value) in view.fields() {
-        field(&mut out, name, value);
+        // A rule that matches ten times is one reason to a reader.
+        if before != Some((name, value)) {
+            out.field(name, value);
+        }
+        before = Some((name, value));
     }
     if let Some(deadline) = &request.spec.deadline {
-        field(&mut out, "Expires", deadline);
+        out.field("Expires", deadline);
     }
     standing(&mut out, &request);
     if request.status.phase == RequestPhase::Pending {
         let digest = if full.is_some() { view.digest_in_full() } else { view.digest() };
-        field(&mut out, "View", &digest.to_string());
-        let _ = writeln!(out, "\n{}", Tone::Caution.paint(UNTRUSTED));
-        out.push_str(&indented(view.excerpt()));
+        out.field("View", &digest.to_string());
+        out.heading(UNTRUSTED);
+        out.quote(view.excerpt());
         if let Some(full) = full {
-            let _ = writeln!(
-                out,
-                "\n{}",
-                Tone::Caution.paint("All of the query, as it would be forwarded, untrusted as well:")
-            );
-            out.push_str(&indented(full));
+            out.heading("All of the query, as it would be forwarded, untrusted as well:");
+            out.quote(full);
         }
     }
-    out
+    out.out
 }
 
-fn standing(out: &mut String, request: &ApprovalRequest) {
+/// Text for a screen of so many columns; `None` for anything that does not break lines by itself.
+struct Sheet {
+    out: String,
+    columns: Option<usize>,
+}
+
+/// Where the values of fields begin.
+const FIELD_COLUMNS: usize = 11;
+
+impl Sheet {
+    fn field(&mut self, name: &str, value: &str) {
+        let lines = broken(value, self.columns.map(|columns| columns.saturating_sub(FIELD_COLUMNS)));
+        let value = lines.join(&format!("\n{}", " ".repeat(FIELD_COLUMNS)));
+        let line = format!("{} {value}", Tone::Dim.paint(&format!("{name:<10}")));
+        let _ = writeln!(self.out, "{}", line.trim_end());
+    }
+
+    fn heading(&mut self, text: &str) {
+        let _ = writeln!(self.out, "\n{}", Tone::Caution.paint(text));
+    }
+
+    /// A caller's text: what is broken goes on behind `|>`, or `=>` where it says what is encoded.
+    fn quote(&mut self, text: &str) {
+        if text.is_empty() {
+            self.out.push_str("  (no text is shown)\n");
+        }
+        for line in text.trim_end_matches('\n').lines() {
+            let on = if line.starts_with("= ") { "\n  =>" } else { "\n  |>" };
+            let lines = broken(line, self.columns.map(|columns| columns.saturating_sub(4)));
+            let _ = writeln!(self.out, "  {}", lines.join(on));
+        }
+    }
+}
+
+/// A line in pieces of at most so many columns. What is not ASCII counts twice: it may be that wide.
+fn broken(line: &str, columns: Option<usize>) -> Vec<&str> {
+    let Some(columns) = columns.filter(|columns| *columns >= COLUMNS_MIN) else { return vec![line] };
+    let (mut pieces, mut start, mut taken) = (Vec::new(), 0, 0);
+    for (at, c) in line.char_indices() {
+        let wide = if c.is_ascii() { 1 } else { 2 };
+        if taken + wide > columns {
+            pieces.push(line.get(start..at).unwrap_or_default());
+            (start, taken) = (at, 0);
+        }
+        taken += wide;
+    }
+    pieces.push(line.get(start..).unwrap_or_default());
+    pieces
+}
+
+/// Narrower screens are for nobody to decide on; their lines are left to them.
+const COLUMNS_MIN: usize = 8;
+
+fn standing(out: &mut Sheet, request: &ApprovalRequest) {
     let status = &request.status;
     for (name, votes) in [("Lapsed", &status.lapsed), ("Decision", &status.votes)] {
         for vote in votes {
@@ -119,25 +174,34 @@ fn standing(out: &mut String, request: &ApprovalRequest) {
             let how = if nobody { "nobody authenticated it" } else { &vote.authenticated_by };
             let said =
                 format!("{} by {} in {} at {} ({how}): {}", vote.decision, vote.by, vote.stage, vote.at, vote.reason);
-            field(out, name, &said);
+            out.field(name, &said);
         }
     }
     for at in &status.claimed_at {
-        field(out, "Released", at);
+        out.field("Released", at);
     }
     if let Some(at) = &status.delivered_at {
-        field(out, "Delivered", at);
+        out.field("Delivered", at);
     }
 }
 
-fn field(out: &mut String, name: &str, value: &str) {
-    let line = format!("{} {value}", Tone::Dim.paint(&format!("{name:<10}")));
-    let _ = writeln!(out, "{}", line.trim_end());
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn indented(text: &str) -> String {
-    if text.is_empty() {
-        return "  (no text is shown)\n".to_owned();
+    #[test]
+    fn no_text_of_a_caller_begins_a_line_of_the_screen() {
+        let mut sheet = Sheet { out: String::new(), columns: Some(30) };
+        sheet.field("Model", &format!("m{}Phase      Approved", " ".repeat(18)));
+        sheet.quote(&format!("place (User):\n| x{}Phase      Approved\n= base64: {}", " ".repeat(23), "日".repeat(20)));
+        let lines: Vec<&str> = sheet.out.lines().collect();
+        assert!(lines.iter().skip(1).all(|line| line.starts_with("  ")), "{lines:#?}");
+        assert!(
+            lines.contains(&"           Phase      Approved") && lines.contains(&"  |>Phase      Approved"),
+            "{lines:#?}"
+        );
+        assert!(lines.iter().filter(|line| line.starts_with("  =>")).count() >= 1, "{lines:#?}");
+        let wide = |line: &&str| line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>() <= 30;
+        assert!(lines.iter().skip(1).all(wide), "{lines:#?}");
     }
-    format!("  {}\n", text.trim_end_matches('\n').replace('\n', "\n  "))
 }

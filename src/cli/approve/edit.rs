@@ -68,7 +68,7 @@ pub(super) fn edit(desk: &Desk, id: HoldId, wish: &Wish<'_>, console: &mut Conso
             }
         }
     };
-    console.note(proposal(&hold, &tried, &body, &text)?)?;
+    console.note(proposal((&hold, &tried), &body, &text, console.columns())?)?;
     if !confirmed(wish.confirm, &format!("Approve {id} as edited?"), console)? {
         return Ok(Exit::Findings);
     }
@@ -108,7 +108,12 @@ fn words(hold: &Hold, by: &Person, reason: &str, view: Option<Digest>) -> EditWo
 }
 
 /// What the editor is shown before the edit counts.
-fn proposal(before: &Hold, tried: &Hold, body: &[u8], text: &HeldText) -> anyhow::Result<String> {
+fn proposal(
+    (before, tried): (&Hold, &Hold),
+    body: &[u8],
+    text: &HeldText,
+    columns: Option<usize>,
+) -> anyhow::Result<String> {
     let further = tried.ask().chains.get(before.ask().chains.len()..).unwrap_or_default();
     let says = match (tried.ask().reasons.is_empty(), further) {
         (true, _) => "No rule holds the edited query; those who were asked must still approve it.".to_owned(),
@@ -122,7 +127,7 @@ fn proposal(before: &Hold, tried: &Hold, body: &[u8], text: &HeldText) -> anyhow
     let redacted = if Digest::of(body) == tried.ask().digest { "" } else { " The rules redact parts of it." };
     let query =
         wire::decode(text.format, bytes::Bytes::copy_from_slice(body)).context("the edited query cannot be read")?;
-    Ok(format!("{}\n{}{redacted}", shown(tried, Some(&full(&query))), Tone::Strong.paint(&says)))
+    Ok(format!("{}\n{}{redacted}", shown(tried, Some(&full(&query)), columns), Tone::Strong.paint(&says)))
 }
 
 /// The edited bytes, as the editor or the file has them.
