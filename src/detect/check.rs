@@ -4,7 +4,9 @@
 
 /// The digits of a candidate, separators left out.
 pub(super) fn digits(candidate: &str) -> Vec<u8> {
-    candidate.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect()
+    let mut digits = Vec::with_capacity(candidate.len());
+    digits.extend(candidate.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0'));
+    digits
 }
 
 /// The letters and digits of a candidate in upper case, separators left out.

@@ -38,12 +38,12 @@ pub(super) const NODES_MAX: usize = 2_000;
 /// Deepest nesting of `anyOf`, `allOf` and `noneOf`.
 pub(super) const NODE_DEPTH_MAX: usize = 16;
 /// Longest window of a literal that the automaton knows: longer ones are hardly rarer.
-pub(super) const LITERAL_WINDOW_MAX: usize = 6;
-/// Most states of the automaton of literals, of 128 bytes each: 4 MB, and what two bytes can name. With more literals
+pub(super) const LITERAL_WINDOW_MAX: usize = 5;
+/// Most states of the automaton of literals, of 128 bytes each: 4 MB, and what two bytes can name beside a mark. With more literals
 /// their windows are shorter.
 pub(super) const LITERAL_STATES_MAX: usize = 1 << 15;
 /// How far apart the places may lie where a pattern can begin for one place of its literal.
 pub(super) const START_SPREAD_MAX: usize = 32;
 /// Patterns that reach at most so far are tried from each place where they may begin; others are read in one go, because
 /// places near each other would read the same bytes again and again.
-pub(super) const START_REACH_MAX: usize = 128;
+pub(super) const START_REACH_MAX: usize = 192;

@@ -7,7 +7,7 @@
 //! Guarantees: finds every occurrence of every literal, ASCII case left out, with any run of white space for a space. Knows
 //! nothing of rules, or of what a literal is part of.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
@@ -22,7 +22,8 @@ const BACK_BYTES_MAX: usize = 64;
 const WORD_MIN: usize = 4;
 /// Kinds of bytes that the automaton tells apart; a power of two, so that a row is found by a shift.
 const KINDS: usize = 64;
-const KIND_BITS: u32 = KINDS.trailing_zeros();
+/// Marks a state where something is to be compared.
+const MARK: u16 = 1 << 15;
 /// Signs that may stand in place of the spaces of a phrase: `project-nightingale` is the project nightingale.
 const JOINTS: [u8; 4] = *b"-_./";
 
@@ -48,11 +49,10 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Literals {
     kinds: [u8; 256],
-    /// Rows of next states; the last states are those with something to compare.
-    table: Vec<u16>,
-    first_match: u16,
-    /// By matching state: its part of `candidates`.
-    outputs: Vec<Range<u32>>,
+    /// Rows of next states, each with its mark.
+    table: Vec<[u16; KINDS]>,
+    /// By state, where its part of `candidates` ends.
+    ends: Vec<u32>,
     candidates: Vec<u32>,
     entries: Vec<Entry>,
     arena: Vec<u8>,
@@ -79,8 +79,9 @@ impl Literals {
     pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
         for hits in self.hits(text) {
             for (end, state) in hits {
-                let output = usize::from(state - self.first_match);
-                let output = self.outputs.get(output).map_or(0..0, |o| o.start as usize..o.end as usize);
+                let state = usize::from(state & !MARK);
+                let end_of = |state: usize| self.ends.get(state).map_or(0, |end| *end as usize);
+                let output = state.checked_sub(1).map_or(0, end_of)..end_of(state);
                 for literal in self.candidates.get(output).unwrap_or_default() {
                     if let Some(place) = self.compare(*literal, text, end as usize) {
                         found(*literal as usize, place);
@@ -171,9 +172,9 @@ impl Literals {
                 self.next(s6, *b6),
                 self.next(s7, *b7),
             ];
-            if now.iter().fold(0, |highest, state| highest.max(*state)) >= self.first_match {
+            if now.iter().fold(0, |marks, state| marks | *state) >= MARK {
                 for ((lane, state), hits) in now.into_iter().enumerate().zip(hits.iter_mut()) {
-                    if state >= self.first_match {
+                    if state >= MARK {
                         hits.push((narrow(lane * length + at + 1), state));
                     }
                 }
@@ -185,7 +186,7 @@ impl Literals {
     fn alone(&self, text: &[u8], from: usize, mut state: u16, hits: &mut Vec<(u32, u16)>) {
         for (at, byte) in text.iter().enumerate().skip(from) {
             state = self.next(state, *byte);
-            if state >= self.first_match {
+            if state >= MARK {
                 hits.push((narrow(at + 1), state));
             }
         }
@@ -194,7 +195,8 @@ impl Literals {
     #[inline]
     fn next(&self, state: u16, byte: u8) -> u16 {
         let kind = self.kinds.get(usize::from(byte)).copied().unwrap_or_default();
-        self.table.get((usize::from(state) << KIND_BITS) | usize::from(kind)).copied().unwrap_or_default()
+        let row = self.table.get(usize::from(state & !MARK));
+        row.and_then(|row| row.get(usize::from(kind))).copied().unwrap_or_default()
     }
 }
 
@@ -327,7 +329,7 @@ fn spellings(window: &[u8], spelling: Spelling) -> Vec<Vec<u8>> {
 struct Trie {
     rows: Vec<[u16; KINDS]>,
     /// Which literals have their window end at a state.
-    ends: Vec<Vec<u32>>,
+    ends: BTreeMap<u16, Vec<u32>>,
 }
 
 impl Trie {
@@ -343,7 +345,7 @@ impl Trie {
     }
 
     fn empty() -> Self {
-        Self { rows: vec![[0; KINDS]], ends: vec![Vec::new()] }
+        Self { rows: vec![[0; KINDS]], ends: BTreeMap::new() }
     }
 
     fn insert(&mut self, window: &[u8], kinds: &[u8; 256], literal: u32) -> Option<()> {
@@ -355,11 +357,10 @@ impl Trie {
             if *next == 0 {
                 *next = fresh?;
                 self.rows.push([0; KINDS]);
-                self.ends.push(Vec::new());
             }
             state = *self.rows.get(usize::from(state))?.get(kind)?;
         }
-        self.ends.get_mut(usize::from(state))?.push(literal);
+        self.ends.entry(state).or_default().push(literal);
         Some(())
     }
 
@@ -371,9 +372,8 @@ impl Trie {
         let mut at = 0;
         while let Some((state, fallback)) = order.get(at).copied() {
             at += 1;
-            let shorter = self.ends.get(usize::from(fallback)).cloned().unwrap_or_default();
-            if let Some(ends) = self.ends.get_mut(usize::from(state)) {
-                ends.extend(shorter);
+            if let Some(shorter) = self.ends.get(&fallback).cloned() {
+                self.ends.entry(state).or_default().extend(shorter);
             }
             let below = self.row(fallback);
             let Some(row) = self.rows.get_mut(usize::from(state)) else { continue };
@@ -401,7 +401,7 @@ impl Trie {
         self.rows.get(usize::from(state)).copied().unwrap_or([0; KINDS])
     }
 
-    /// Puts the states with something to compare last.
+    /// Marks the states with something to compare.
     fn finish(
         mut self,
         literals: &[(&[u8], Spelling)],
@@ -411,28 +411,23 @@ impl Trie {
     ) -> Literals {
         self.close();
         self.fold_space(usize::from(kinds.get(usize::from(b' ')).copied().unwrap_or_default()));
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_by_key(|state| self.ends.get(*state).is_some_and(|ends| !ends.is_empty()));
-        let mut renamed = vec![0_u16; order.len()];
-        for (name, state) in order.iter().enumerate() {
-            if let Some(slot) = renamed.get_mut(*state) {
-                *slot = u16::try_from(name).unwrap_or_default();
+        let mut marks = vec![0; self.rows.len()];
+        for state in self.ends.keys() {
+            if let Some(mark) = marks.get_mut(usize::from(*state)) {
+                *mark = MARK;
             }
         }
-        let rename = |next: &u16| renamed.get(usize::from(*next)).copied().unwrap_or_default();
-        let mut table = Vec::with_capacity(order.len() * KINDS);
-        let (mut outputs, mut candidates) = (Vec::new(), Vec::new());
-        let mut first_match = u16::MAX;
-        for (name, state) in order.iter().enumerate() {
-            table.extend(self.rows.get(*state).into_iter().flatten().map(rename));
-            let ends = self.ends.get(*state).map_or(&[][..], |ends| ends);
-            if !ends.is_empty() {
-                first_match = first_match.min(u16::try_from(name).unwrap_or(u16::MAX));
-                let start = narrow(candidates.len());
-                candidates.extend_from_slice(ends);
-                outputs.push(start..narrow(candidates.len()));
-            }
+        for next in self.rows.iter_mut().flatten() {
+            *next |= marks.get(usize::from(*next)).copied().unwrap_or_default();
         }
+        let (mut ends, mut candidates) = (Vec::with_capacity(self.rows.len()), Vec::new());
+        for state in 0..self.rows.len() {
+            let here = u16::try_from(state).ok().and_then(|state| self.ends.get(&state));
+            candidates.extend_from_slice(here.map_or(&[], |here| here));
+            ends.push(narrow(candidates.len()));
+        }
+        let mut table = self.rows;
+        table.shrink_to_fit();
         let mut arena = Vec::new();
         let entries = literals.iter().zip(windows).map(|((text, spelling), window)| {
             let start = narrow(arena.len());
@@ -440,7 +435,7 @@ impl Trie {
             Entry { text: start..narrow(arena.len()), window_end: narrow(window.end), spelling: *spelling }
         });
         let entries = entries.collect();
-        Literals { kinds, table, first_match, outputs, candidates, entries, arena, window_max }
+        Literals { kinds, table, ends, candidates, entries, arena, window_max }
     }
 }
 

@@ -325,21 +325,20 @@ pub(super) fn of_detector(detector: &'static Detector) -> Result<Shared, String>
 pub(super) fn ahead<'m>(wanted: impl Iterator<Item = &'m TextMatch>) -> Vec<Shared> {
     let wanted: Vec<&TextMatch> =
         wanted.filter(|text| !matches!(text, TextMatch::Keywords { .. })).take(PATTERNS_MAX).collect();
-    let compile = |wanted: &[&TextMatch]| -> Vec<Shared> {
+    let compile = |first: usize, threads: usize| -> Vec<Shared> {
         let one = |text: &&TextMatch| match text {
             TextMatch::Keywords { .. } => None,
             TextMatch::Regex(source) => of_regex(source).ok(),
             TextMatch::Detector(detector) => of_detector(detector).ok(),
         };
-        wanted.iter().filter_map(one).collect()
+        // Every so manyth: patterns of one kind stand together, and kinds differ in what they take.
+        wanted.iter().skip(first).step_by(threads).filter_map(one).collect()
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let share = wanted.len().div_ceil(threads).max(AHEAD_MIN);
+    let threads = threads.min(wanted.len() / AHEAD_MIN).max(1);
     std::thread::scope(|scope| {
-        let mut shares = wanted.chunks(share);
-        let here = shares.next().unwrap_or_default();
-        let there: Vec<_> = shares.map(|share| scope.spawn(move || compile(share))).collect();
-        let mut compiled = compile(here);
+        let there: Vec<_> = (1..threads).map(|first| scope.spawn(move || compile(first, threads))).collect();
+        let mut compiled = compile(0, threads);
         compiled.extend(there.into_iter().filter_map(|thread| thread.join().ok()).flatten());
         compiled
     })
