@@ -44,6 +44,7 @@ mod tests {
     fn entries(count: u64) -> (Vec<u8>, Vec<usize>) {
         let (mut bytes, mut ends, mut head, mut line) = (Vec::new(), vec![0], Head::START, Vec::new());
         for n in 0..count {
+            line.clear();
             head = chain::write(head, Timestamp::UNIX_EPOCH, &Event::LogStarted { log: n.to_string() }, &mut line)
                 .unwrap();
             bytes.extend_from_slice(&line);
