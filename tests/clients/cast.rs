@@ -304,7 +304,7 @@ impl Case {
         match self.scenario {
             // nginx gives up after 60 s without a byte, so it must have been comments that kept this alive.
             Scenario::Outlast if self.call.answer == Answer::StreamedQuietly && self.way == Way::Nginx => {
-                Duration::from_secs(63)
+                Duration::from_secs(68)
             }
             // A stream is given an empty delta after 45 s, where its format has them.
             Scenario::Outlast => Duration::from_secs(46),
