@@ -56,7 +56,7 @@ static SHOW: LazyLock<Show> = LazyLock::new(|| {
     thread::spawn(|| LazyLock::force(&facts::BROKEN));
     let mut all = cases(&[Way::Direct, Way::Nginx], &SCENARIOS);
     all.extend(cases(&[Way::Nginx11], &[Scenario::Kill]));
-    all.extend(cases(&[Way::Direct], &[Scenario::Ahead]));
+    all.extend(cases(&[Way::Direct], &[Scenario::Ahead, Scenario::Edit]));
     all.extend(stories(&[Way::Direct, Way::Nginx]));
     Show::of(&all, &[Manner::Default, Manner::Brief, Manner::Restarted, Manner::Killed], PATIENCE)
 });
@@ -168,7 +168,7 @@ fn query_survives_a_restart_of_the_gate_in_one_hold() {
         let seen_by_caller = played.case.streams() || played.case.client.asks_again == AsksAgain::Caller;
         if !seen_by_caller {
             demand(played.failures().is_empty(), "the caller saw a failure")?;
-            return attempts(played, &[played.case.client.told_again, 200]);
+            return came_again(played, 200);
         }
         demand(played.failures().first().is_some_and(pending), "the caller was not told to ask again")
     });
@@ -192,6 +192,15 @@ fn query_survives_the_death_of_the_gate_in_one_hold() {
 #[test]
 fn approval_asked_for_ahead_of_time_is_there_when_the_query_comes() {
     SHOW.each(Scenario::Ahead, |played| {
+        answered_at_once(played)?;
+        one_hold(played)?;
+        attempts(played, &[200])
+    });
+}
+
+#[test]
+fn client_gets_the_answer_to_the_query_as_people_have_changed_it() {
+    SHOW.each(Scenario::Edit, |played| {
         answered_at_once(played)?;
         one_hold(played)?;
         attempts(played, &[200])

@@ -162,6 +162,8 @@ pub enum Scenario {
     Kill,
     /// People were asked before the query came.
     Ahead,
+    /// People change the query before they approve it.
+    Edit,
     /// The client asks now and fetches the answer later.
     Later,
     /// The same, and people say no.
@@ -190,6 +192,7 @@ impl Scenario {
             Self::Restart => "restart",
             Self::Kill => "kill",
             Self::Ahead => "ahead",
+            Self::Edit => "edit",
             Self::Later => "later",
             Self::LaterDenied => "later-denied",
             Self::Converse => "converse",
@@ -215,6 +218,7 @@ impl Scenario {
             | Self::Restart
             | Self::Kill
             | Self::Ahead
+            | Self::Edit
             | Self::Later
             | Self::LaterDenied
             | Self::Stay => "Summarise the contract.",
@@ -225,6 +229,7 @@ impl Scenario {
     pub const fn forwarded(self) -> &'static str {
         match self {
             Self::Redact => "Write to [EMAIL_1], please.",
+            Self::Edit => "Summarise the leaflet.",
             _ => self.sentence(),
         }
     }
@@ -283,7 +288,7 @@ impl Case {
         format!("[{}] {sentence}", self.id())
     }
 
-    /// The body that this case sends, after what the same call has sent without a gate.
+    /// The body that the model server is to get of this case, after what the same call has sent without a gate.
     pub fn sends(&self, like: &Received) -> Option<String> {
         let like = String::from_utf8(like.body.clone()).ok()?;
         let from = self.bare().said(Scenario::Pass.sentence());
@@ -352,5 +357,9 @@ pub fn cases(ways: &[Way], scenarios: &[Scenario]) -> Vec<Case> {
     // A client that does not stream waits a slice at most; a stream knows no slices.
     cases.retain(|case| case.streams() || case.scenario != Scenario::Outlast);
     cases.retain(|case| !case.streams() || case.scenario != Scenario::Slice);
+    // A person edits one query at a time; two calls of each client are enough.
+    cases.retain(|case| {
+        case.scenario != Scenario::Edit || case.client.calls.iter().take(2).any(|call| call == case.call)
+    });
     cases
 }

@@ -81,6 +81,12 @@ impl<'a> People<'a> {
             let holds = decided.iter().filter(|(decided, _)| *decided == decision);
             self.enter(decision, &holds.map(|(_, hold)| *hold).collect::<Vec<_>>());
         }
+        // One a look: they are entered one by one, and others wait as well.
+        if let Some((_, hold)) = decided.iter().find(|(decision, _)| *decision == "edit")
+            && let Some(case) = self.of(hold)
+        {
+            self.gate.edit(case, id(hold));
+        }
     }
 
     /// Who waits.
@@ -99,6 +105,7 @@ impl<'a> People<'a> {
         let (decision, now) = match case.scenario {
             Scenario::Approve => ("approve", seen.has_its_head(case)),
             Scenario::Deny => ("deny", seen.has_its_head(case)),
+            Scenario::Edit => ("edit", seen.has_its_head(case)),
             Scenario::Outlast | Scenario::Minutes | Scenario::Slice => {
                 // A client that gives no sign of life is looked at twice as long.
                 let alive = seen.kept_alive || case.call.answer != Answer::Streamed;

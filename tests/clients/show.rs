@@ -26,9 +26,11 @@ impl Show {
         let stage = Stage::set(held, manners);
         let bare: BTreeMap<String, Case> = held.iter().map(|case| (case.bare().id(), case.bare())).collect();
         play(&stage, &bare.into_values().collect::<Vec<_>>(), patience);
-        for case in held.iter().filter(|case| case.scenario == Scenario::Ahead) {
-            if let Some(bare) = stage.bare(case) {
-                stage.ask_ahead(case, &bare);
+        for case in held {
+            match (case.scenario, stage.bare(case)) {
+                (Scenario::Ahead, Some(bare)) => stage.ask_ahead(case, &bare),
+                (Scenario::Edit, Some(bare)) => stage.lay_out(case, &bare),
+                _ => {}
             }
         }
         stage.gates.iter().for_each(|gate| gate.decide("approve", &gate.waiting()));
