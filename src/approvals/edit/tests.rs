@@ -60,6 +60,7 @@ fn after_an_edit_the_others_approve_the_edited_form() {
         decision: Decision::Approve,
         reason: "fine".to_owned(),
         view: Some(View::of(&hold).digest()),
+        lasting: None,
     });
     let unseen = advance(&hold, excerpt_only, at(3)).unwrap_err();
     assert!(unseen.to_string().contains("all of it, as it was edited"), "{unseen}");
