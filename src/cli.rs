@@ -36,9 +36,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use interrupt::interrupted;
-
 use crate::approvals::Decision;
+use interrupt::interrupted;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]
@@ -76,10 +75,8 @@ enum Verb {
     Deny(decide::DenyArguments),
     Explain(explain::Arguments),
     Gate(Box<gate::Arguments>),
-    /// Grants: approvals that stand for later queries.
     Grants(standing::Arguments),
     Lint(lint::Arguments),
-    /// Mutes: denials that stand for later queries.
     Mutes(standing::Arguments),
     Request(Box<request::Arguments>),
     Test(test::Arguments),

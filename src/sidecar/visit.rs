@@ -128,6 +128,7 @@ impl Visit {
         permit: Permit,
         releasing: Option<Releasing>,
     ) -> Response<Outgoing> {
+        let granted = self.entry.grant.as_ref().map(|used| used.hold);
         self.waiting_for = None;
         let hold = releasing.as_ref().map(Releasing::hold);
         self.entry.hold = hold.or(self.entry.hold);
@@ -146,8 +147,7 @@ impl Visit {
         let forwarding = pin!(self.shared.upstream.forward(permit, outbound));
         let Some(forwarded) = unless_cut(cut.as_mut(), forwarding).await else {
             completion.revoked();
-            let revoked = self.entry.grant.as_ref().map(|used| Refusal::ApprovalRevoked(used.hold));
-            return self.answer(&revoked.unwrap_or(Refusal::ApprovalUnavailable));
+            return self.answer(&granted.map_or(Refusal::ApprovalUnavailable, Refusal::ApprovalRevoked));
         };
         match forwarded {
             Ok(response) => {
