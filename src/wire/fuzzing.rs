@@ -208,6 +208,8 @@ fn leaves(value: &Value, place: &str, each: &mut impl FnMut(&str, &Value)) {
             }
         }
         Value::Object(map) => map.iter().for_each(|(key, inner)| leaves(inner, &dotted(place, key), each)),
+        // An empty text where a list belongs says nothing, and is nobody's gap.
+        Value::String(text) if text.is_empty() => {}
         Value::String(_) | Value::Number(_) => each(if place.is_empty() { "body" } else { place }, value),
         Value::Null | Value::Bool(_) => {}
     }
