@@ -53,7 +53,7 @@ impl Engine {
         let named = hir.properties().explicit_captures_len() > 0;
         let captures = if named { WhichCaptures::All } else { WhichCaptures::None };
         let config = thompson::Config::new().which_captures(captures).nfa_size_limit(Some(nfa_bytes_max));
-        let forwards = automaton(hir, config)?;
+        let forwards = automaton(hir, config, MatchKind::LeftmostFirst)?;
         let nfa = forwards.get_nfa();
         let secret = nfa.group_info().to_index(PatternID::ZERO, "secret");
         let secret = secret.and_then(|group| Some((PikeVM::new_from_nfa(nfa.clone()).ok()?, group)));
@@ -142,15 +142,46 @@ impl Engine {
 
 fn backwards(hir: &Hir) -> Option<DFA> {
     let config = thompson::Config::new().which_captures(WhichCaptures::None).reverse(true);
-    automaton(hir, config).ok()
+    // Of all matches that end there the longest: where the match begins that was found forwards.
+    automaton(hir, config, MatchKind::All).ok()
 }
 
-fn automaton(hir: &Hir, config: thompson::Config) -> Result<DFA, String> {
+fn automaton(hir: &Hir, config: thompson::Config, kind: MatchKind) -> Result<DFA, String> {
     let too_large = || "is too large once compiled; shorten its counted repetitions or its Unicode classes".to_owned();
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| too_large())?;
-    let config = DFA::config()
-        .match_kind(MatchKind::LeftmostFirst)
-        .cache_capacity(DFA_CACHE_BYTES_MAX)
-        .skip_cache_capacity_check(true);
+    let config = DFA::config().match_kind(kind).cache_capacity(DFA_CACHE_BYTES_MAX).skip_cache_capacity_check(true);
     DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| too_large())
+}
+
+#[cfg(test)]
+mod tests {
+    use regex_automata::meta::Regex;
+
+    use super::*;
+
+    #[test]
+    fn matches_begin_and_end_where_another_engine_says() {
+        let text = "aab abab xxkey=abkey=1 a.b@c.de aaaa <<b>> 12-34-56 caab";
+        for source in [
+            "(?:b|ab|aab)",
+            "a+?b",
+            "(?:a|ab)(?:c|bab)?",
+            "[a-z]+@[a-z.]+",
+            "(?:key=)?[a-z]*key=[0-9]",
+            "b>{1,2}?",
+            "[0-9-]+",
+        ] {
+            let hir = parse(source).unwrap();
+            let engine = Engine::new(&hir, 1 << 20).unwrap();
+            let mut scratch = engine.scratch();
+            let (mut at, mut found) = (0, Vec::new());
+            while let Some(range) = engine.first(&mut scratch, source, text, at..text.len()) {
+                assert_eq!(engine.end(&mut scratch, text.as_bytes(), range.start).0, Some(range.end), "{source}");
+                at = range.end;
+                found.push(range);
+            }
+            let expected: Vec<_> = Regex::new(source).unwrap().find_iter(text).map(|found| found.range()).collect();
+            assert_eq!(found, expected, "{source}");
+        }
+    }
 }
