@@ -32,6 +32,8 @@ pub fn logs() -> Vec<Vec<u8>> {
     seeds.push(whole[..whole.len() - 40].to_vec());
     seeds.push([&whole[..], &[0; 20]].concat());
     seeds.extend((0..8_u8).map(|kind| vec![kind, 1, 200, kind]));
+    // Cut until nothing is left.
+    seeds.push(b"\x03\x03\x01\x0164cd3c6defac90b941ed3a21bf297c7fbc5c5405210bdc58657b574536362751\xca\x03".to_vec());
     seeds
 }
 
@@ -83,6 +85,9 @@ fn edited(script: &[u8]) {
     let mut dice = Dice(script.iter().fold(0, |seed, byte| (seed << 8 | u64::from(*byte)) ^ seed >> 56));
     let mut log = whole.clone();
     for byte in script.iter().take(4) {
+        if log.is_empty() {
+            break;
+        }
         let (at, line) = (dice.below(log.len()), dice.below(lines.len()));
         match byte % 8 {
             0 => log[at] ^= 1 << dice.below(8),
