@@ -87,7 +87,11 @@ impl Syncer {
 
     /// Flushes until closed; the body of the thread. `write_out` hands what was put by to the kernel first.
     pub(super) fn run(&self, write_out: impl Fn()) {
-        let mut quiet = 0;
+        self.run_after(0, write_out);
+    }
+
+    /// The same after so many rounds with nothing to flush.
+    fn run_after(&self, mut quiet: u32, write_out: impl Fn()) {
         loop {
             let mut state = self.lock();
             let nothing = state.settled == state.written && !state.failed;
@@ -163,10 +167,14 @@ mod tests {
     }
 
     fn with_thread(test: impl FnOnce(&Syncer, &Arc<dyn Disk>, &Counting)) {
+        with_thread_after(0, test);
+    }
+
+    fn with_thread_after(quiet: u32, test: impl FnOnce(&Syncer, &Arc<dyn Disk>, &Counting)) {
         let (syncer, counting) = (Syncer::default(), Arc::new(Counting::default()));
         let disk: Arc<dyn Disk> = Arc::clone(&counting) as _;
         std::thread::scope(|scope| {
-            scope.spawn(|| syncer.run(|| {}));
+            scope.spawn(|| syncer.run_after(quiet, || {}));
             test(&syncer, &disk, &counting);
             syncer.close();
         });
@@ -180,6 +188,20 @@ mod tests {
                 syncer.wait(ticket).unwrap();
             }
             assert!(counting.syncs.load(Ordering::SeqCst) <= 2, "the background may have flushed once as well");
+        });
+    }
+
+    #[test]
+    fn a_thread_that_rests_is_woken_by_an_entry_that_nobody_waits_for() {
+        with_thread_after(QUIET_ROUNDS, |syncer, disk, _| {
+            while !syncer.lock().resting {
+                std::thread::yield_now();
+            }
+            let ticket = syncer.written(disk);
+            let unsettled = |state: &mut State| state.settled < ticket;
+            let (state, waited) = syncer.settled.wait_timeout_while(syncer.lock(), REST / 2, unsettled).unwrap();
+            drop(state);
+            assert!(!waited.timed_out());
         });
     }
 

@@ -24,7 +24,7 @@ use crate::telemetry::Metrics;
 
 /// Large bodies that are read or judged at once. More would only lie in memory while they wait to be judged; what is not
 /// read yet waits in the client's own socket.
-const LARGE_MAX: usize = 8;
+const LARGE_MAX: usize = 4;
 /// How long a large body waits for its turn at most: then it is read all the same, so that nobody can keep others out.
 const TURN_WITHIN: Duration = Duration::from_secs(1);
 /// A body that stands still for so long lets another have its turn.
@@ -175,4 +175,31 @@ fn broken(error: &hyper::Error) -> Refusal {
         cause = one.source();
     }
     Refusal::BodyIncomplete
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_take_turns_and_none_is_kept_out() {
+        let all = Arc::new(InFlight::new(Metrics::new()));
+        let another = || Reserved::none(Arc::clone(&all));
+        let mut first = Vec::new();
+        for _ in 0..LARGE_MAX {
+            let mut large = another();
+            large.take_turn(BESIDE_BYTES_MIN).await;
+            assert!(large.turn.is_some());
+            first.push(large);
+        }
+        let start = Instant::now();
+        another().take_turn(BESIDE_BYTES_MIN - 1).await;
+        assert_eq!(start.elapsed(), Duration::ZERO, "a small body waits for nobody");
+        let mut late = another();
+        late.take_turn(BESIDE_BYTES_MIN).await;
+        assert!(late.turn.is_none() && start.elapsed() >= TURN_WITHIN, "it is read without a turn in the end");
+        first.iter_mut().for_each(Reserved::end_turn);
+        late.take_turn(BESIDE_BYTES_MIN).await;
+        assert!(late.turn.is_some());
+    }
 }

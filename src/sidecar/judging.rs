@@ -16,8 +16,8 @@ use crate::wire::Format;
 /// Bodies from this size on are judged beside: below, handing over costs as much as it saves.
 pub(super) const BESIDE_BYTES_MIN: usize = 64 << 10;
 
-/// Most queries judged beside at once: more threads than cores judge no faster, and each holds a multiple of its text.
-pub(super) const BESIDE_MAX: usize = 4;
+/// Most queries judged beside at once. Each holds a multiple of its text, and the cores are for all queries.
+pub(super) const BESIDE_MAX: usize = 2;
 
 /// Asks the engine.
 pub(super) async fn judge(
