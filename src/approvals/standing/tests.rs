@@ -15,6 +15,7 @@ fn asked(user: Option<&str>, chains: Vec<Chain>) -> Ask {
     Ask { similar: Some(similar()), requester, ..ask(chains) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a ballot has it: the other choice is none")]
 fn lasts(lasts: Duration, uses: Option<u32>) -> Option<Lasting> {
     Some(Lasting { lasts, uses })
 }
