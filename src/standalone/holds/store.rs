@@ -21,7 +21,7 @@ pub use edited::{EDITED_BYTES_MAX, EditedText};
 use super::trail::{self, Entry};
 use super::{Missing, StoreFailure, callbacks, file, memory, standing};
 use crate::approvals::{
-    Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Remembered, Step, advance, joins, later, remember,
+    Ask, Ballot, Event, Hold, Pace, PaceLimits, Phase, Refused, Remembered, Step, advance, joins, later, remember,
 };
 use crate::base::{Clock, Digest, HoldId};
 use crate::rules::Held;
@@ -194,31 +194,7 @@ impl Store {
         let now = self.clock.now();
         let mut connection = self.connection.lock().await;
         let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let before = read(&mut change, id).await?;
-        let timed = match event {
-            Event::Resumed { .. } => Step { hold: before.clone(), effects: Vec::new() },
-            _ => advance(&before, Event::Tick, now)?,
-        };
-        let (step, refused) = match advance(&timed.hold, event.clone(), now) {
-            Ok(step) => (step, None),
-            Err(refused) => (timed, Some(refused)),
-        };
-        write(&mut change, &before, &step.hold).await?;
-        match (&event, &refused, with) {
-            (Event::Decided(ballot), None, _) => trail::enter(&mut change, id, &Entry::of(ballot), now).await?,
-            (Event::Edited(edit), None, With::Edited(text)) => {
-                trail::enter(&mut change, id, &Entry::of_edit(edit), now).await?;
-                edited::keep(&mut change, id, text).await?;
-            }
-            _ => {}
-        }
-        if refused.is_none() && before.ending().is_none() && step.hold.ending().is_some() {
-            standing::keep(&mut change, &step.hold, now).await?;
-        }
-        if let (With::Claimed(held), None, Some(user)) = (with, &refused, &step.hold.ask().requester.user) {
-            memory::keep(&mut change, user, &remember(&step.hold, held), now).await?;
-        }
-        edited::forget_with(&mut change, &step.hold).await?;
+        let (step, refused) = changed(&mut change, id, event, with, now).await?;
         change.commit().await?;
         match refused {
             None => Ok(step),
@@ -307,27 +283,32 @@ impl Store {
         self.clock.now()
     }
 
-    /// Applies timers that are due; answers with the holds it changed. One damaged row does not stop the others.
+    /// Applies timers that are due, in one transaction; answers with the holds it changed. One damaged row does not stop
+    /// the others.
     pub(super) async fn tick(&self) -> Result<Vec<Hold>, StoreFailure> {
         let sql = "SELECT id FROM hold WHERE next_timer <= ? ORDER BY next_timer LIMIT ?";
-        let due = {
-            let mut connection = self.connection.lock().await;
-            let now = self.clock.now().as_millisecond();
-            sqlx::query(sql).bind(now).bind(BATCH_MAX).fetch_all(&mut *connection).await?
-        };
-        let mut changed = Vec::new();
+        let now = self.clock.now();
+        let mut connection = self.connection.lock().await;
+        let due = sqlx::query(sql).bind(now.as_millisecond()).bind(BATCH_MAX).fetch_all(&mut *connection).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut holds = Vec::new();
         for row in due {
             let text: String = row.try_get("id")?;
             let applied = match text.parse() {
-                Ok(id) => self.apply(id, Event::Tick).await,
+                Ok(id) => changed(&mut change, id, Event::Tick, With::Nothing, now).await,
                 Err(_) => Err(StoreFailure::Unknown(text)),
             };
             match applied {
-                Ok(step) => changed.push(step.hold),
+                Ok((step, _)) => holds.push(step.hold),
+                Err(failure @ StoreFailure::Database(_)) => return Err(failure),
                 Err(failure) => tracing::error!(error = %failure, "a timer of a held query cannot be applied"),
             }
         }
-        Ok(changed)
+        change.commit().await?;
+        Ok(holds)
     }
 
     /// A number that changes when another program wrote to the database.
@@ -342,6 +323,42 @@ impl Store {
         let rows = sqlx::query("SELECT id FROM hold WHERE phase = 'Pending'").fetch_all(&mut *connection).await?;
         Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
     }
+}
+
+/// One event within a transaction: the hold after it and after what time had done, and why the event was refused if it was.
+async fn changed(
+    change: &mut SqliteConnection,
+    id: HoldId,
+    event: Event,
+    with: With<'_>,
+    now: Timestamp,
+) -> Result<(Step, Option<Refused>), StoreFailure> {
+    let before = read(change, id).await?;
+    let timed = match event {
+        Event::Resumed { .. } => Step { hold: before.clone(), effects: Vec::new() },
+        _ => advance(&before, Event::Tick, now)?,
+    };
+    let (step, refused) = match advance(&timed.hold, event.clone(), now) {
+        Ok(step) => (step, None),
+        Err(refused) => (timed, Some(refused)),
+    };
+    write(change, &before, &step.hold).await?;
+    match (&event, &refused, with) {
+        (Event::Decided(ballot), None, _) => trail::enter(change, id, &Entry::of(ballot), now).await?,
+        (Event::Edited(edit), None, With::Edited(text)) => {
+            trail::enter(change, id, &Entry::of_edit(edit), now).await?;
+            edited::keep(change, id, text).await?;
+        }
+        _ => {}
+    }
+    if refused.is_none() && before.ending().is_none() && step.hold.ending().is_some() {
+        standing::keep(change, &step.hold, now).await?;
+    }
+    if let (With::Claimed(held), None, Some(user)) = (with, &refused, &step.hold.ask().requester.user) {
+        memory::keep(change, user, &remember(&step.hold, held), now).await?;
+    }
+    edited::forget_with(change, &step.hold).await?;
+    Ok((step, refused))
 }
 
 fn hold(row: &SqliteRow) -> Result<Hold, StoreFailure> {
