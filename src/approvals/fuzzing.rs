@@ -64,6 +64,8 @@ fn opened(chains: usize) -> Hold {
 pub fn holds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
         (0..16_u8).map(|seed| (0..24).map(|n| seed.wrapping_mul(31) ^ (n * 7)).collect()).collect();
+    // Many who approve, then a client that comes again and again.
+    seeds.extend((0..32_u8).map(|seed| [vec![seed % 8; 24], vec![11; 6], vec![14, 11, seed]].concat()));
     let lives: Vec<Hold> = seeds.iter().map(|script| life(script, &mut |_, _| {})).collect();
     seeds.extend(lives.iter().filter_map(|hold| serde_json::to_vec(hold).ok()));
     seeds
@@ -103,7 +105,7 @@ fn walk(mut hold: Hold, script: &[u8], each: &mut dyn FnMut(&Hold, &Hold)) -> Ho
     let mut dice = Dice(script.iter().fold(7, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte)));
     let mut second = 0;
     for byte in script.iter().take(64) {
-        second += dice.below(200);
+        second += dice.below(30);
         if let Ok(step) = advance(&hold, event(*byte, &mut dice, &hold), at(second)) {
             each(&hold, &step.hold);
             hold = step.hold;

@@ -31,7 +31,7 @@ pub fn logs() -> Vec<Vec<u8>> {
     let whole = written(3).concat();
     seeds.push(whole[..whole.len() - 40].to_vec());
     seeds.push([&whole[..], &[0; 20]].concat());
-    seeds.extend((0..8_u8).map(|kind| vec![kind, 1, 200, kind]));
+    seeds.extend((0..9_u8).map(|kind| vec![kind, 1, 200, kind]));
     // Cut until nothing is left.
     seeds.push(b"\x03\x03\x01\x0164cd3c6defac90b941ed3a21bf297c7fbc5c5405210bdc58657b574536362751\xca\x03".to_vec());
     seeds
@@ -56,9 +56,18 @@ pub fn log(data: &[u8]) {
     }
     if let Ok(tail) = tail::check(data, Some(Head::START)) {
         assert!(tail.whole <= data.len() && (tail.whole == 0 || data[tail.whole - 1] == b'\n'));
-        assert!(plainly(&data[..tail.whole]).is_some() || tail.whole == 0, "a repair would keep what is no entry");
+        assert!(
+            data[..tail.whole].split_inclusive(|byte| *byte == b'\n').all(sealed),
+            "a repair would keep a torn entry"
+        );
     }
     edited(data);
+}
+
+/// Whether a line has the hash of its bytes: no torn one has.
+fn sealed(line: &[u8]) -> bool {
+    let (covered, seal) = line.split_at(line.len().saturating_sub(SEAL_BYTES + 1));
+    seal.windows(64).any(|hex| Digest::of(covered).to_string().as_bytes().ends_with(hex))
 }
 
 /// The check as `src/audit.rs` gives it to strangers.
@@ -89,7 +98,7 @@ fn edited(script: &[u8]) {
             break;
         }
         let (at, line) = (dice.below(log.len()), dice.below(lines.len()));
-        match byte % 8 {
+        match byte % 9 {
             0 => log[at] ^= 1 << dice.below(8),
             1 => drop(log.remove(at)),
             2 => log.insert(at, *byte),
@@ -100,6 +109,15 @@ fn edited(script: &[u8]) {
                 let mut moved = lines.clone();
                 moved.swap(line, dice.below(lines.len()));
                 log = moved.concat();
+            }
+            7 => {
+                // Whoever can write to the file can seal an entry anew: the one after it does not follow then.
+                let mut forged = lines.clone();
+                let event = Event::RuleSetLoaded { revision: Digest::of(b"forged"), policies: 1 };
+                let before = walked(&lines[..line].concat(), None).head.unwrap_or(Head::START);
+                forged[line].clear();
+                chain::write(before, Timestamp::UNIX_EPOCH, &event, &mut forged[line]).expect("such an event is JSON");
+                log = forged.concat();
             }
             _ => {
                 let mut fewer = lines.clone();

@@ -152,6 +152,8 @@ impl Walk {
             BadLine::Shape => FaultKind::NotAnEntry,
             BadLine::Hash => FaultKind::Changed,
         })?;
+        // The seal does not need it to be JSON; whoever reads the log does.
+        serde_json::from_slice::<read::Entry>(line).map_err(|_| FaultKind::NotAnEntry)?;
         match self.report.head {
             Some(head) if !link.follows(head) => return Err(FaultKind::broken(head, link)),
             None if !link.follows(Head::START) => return Err(FaultKind::NoStart { found: link.seq }),
@@ -218,6 +220,17 @@ mod tests {
         assert_eq!(fault(b"", head), Some(FaultKind::HeadMissing { seq: 3 }));
         let other = Head { hash: crate::base::Digest::of(b"other"), ..head };
         assert_eq!(fault(&lines.concat(), other), Some(FaultKind::HeadDiffers { seq: 3 }));
+    }
+
+    #[test]
+    fn a_sealed_line_that_is_no_json_is_not_an_entry() {
+        let mut bytes = lines(2).concat();
+        let head = walk(&bytes, None).head.unwrap();
+        let covered = format!("{{\"seq\":3,\"time\":\"then\",\"prev\":\"{}\",\"event\":{{", head.hash);
+        let hash = crate::base::Digest::of(covered.as_bytes());
+        bytes.extend_from_slice(format!("{covered},\"hash\":\"{hash}\"}}\n").as_bytes());
+        let fault = walk(&bytes, None).fault.map(|f| (f.line, f.kind));
+        assert_eq!(fault, Some((3, FaultKind::NotAnEntry)));
     }
 
     #[test]

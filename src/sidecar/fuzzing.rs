@@ -44,6 +44,7 @@ pub fn streams() -> Vec<Vec<u8>> {
         format!("{line}transfer-encoding: chunked\r\n\r\n2;a=b\r\n{{}}\r\n0\r\nx: y\r\n\r\n"),
         format!("{line}content-length: +2\r\n\r\n{{}}"),
         "GET /v2/models/m/infer%2f..//;a?b#c HTTP/1.1\r\nhost: a\r\nupgrade: h2c\r\n\r\n".to_owned(),
+        "POST /v2/models/a%2fb/infer HTTP/1.1\r\n\r\nPOST /v2/models/../infer HTTP/1.1\r\n\r\n".to_owned(),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
     ];
     for (_, body) in corpus("accept/openai-chat", "json").into_iter().take(3) {
