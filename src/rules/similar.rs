@@ -16,7 +16,8 @@ use crate::query::{Query, Role, RoleSet};
 /// What a held query has in common with those like it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Similar {
-    /// The same caller, workload, route, model, instructions and tools, held by the same rules for the same words.
+    /// The same caller, workload, route, model, instructions and tools, held by the same rules for the same words, and none
+    /// of them brought by a tool or a document that was not before.
     pub exact: Digest,
     /// The same workload, held by the same rules for the same words, whoever asks.
     pub words: Digest,
@@ -26,6 +27,8 @@ pub struct Similar {
 #[derive(Default)]
 pub(super) struct Likeness {
     marks: BTreeSet<Digest>,
+    /// Those of words that tools or documents brought: nobody in the conversation said them.
+    brought: BTreeSet<Digest>,
     unlike: bool,
 }
 
@@ -54,8 +57,10 @@ impl Likeness {
                     let pieces =
                         found.at.iter().filter_map(|(id, bytes)| query.text(query.part(*id)?).get(bytes.clone()));
                     let text: Vec<&str> = pieces.collect();
-                    if seen.insert(text.clone()) {
-                        self.mark(start, "text", &folded(&text.join("\u{1f}")));
+                    let brought = found.at.iter().filter_map(|(id, _)| query.part(*id)).any(|part| brings(part.role));
+                    if seen.insert((text.clone(), brought)) {
+                        let mark = self.mark(start, "text", &folded(&text.join("\u{1f}")));
+                        self.brought.extend(brought.then_some(mark));
                     }
                     if self.unlike {
                         return;
@@ -85,12 +90,14 @@ impl Likeness {
         }
     }
 
-    fn mark(&mut self, start: &Hasher, kind: &str, text: &str) {
+    fn mark(&mut self, start: &Hasher, kind: &str, text: &str) -> Digest {
         let mut hasher = start.clone();
         hasher.field(kind.as_bytes());
         hasher.field(text.as_bytes());
-        self.marks.insert(hasher.finish());
+        let mark = hasher.finish();
+        self.marks.insert(mark);
         self.unlike |= self.marks.len() > CAUSES_MAX;
+        mark
     }
 
     pub(super) fn finish(self, query: &Query, context: &Context<'_>) -> Option<Similar> {
@@ -107,6 +114,10 @@ impl Likeness {
         let words = words.finish();
         let mut exact = Hasher::default();
         exact.field(words.as_bytes());
+        for mark in &self.brought {
+            exact.field(b"brought");
+            exact.field(mark.as_bytes());
+        }
         for named in [&context.caller.user, &query.model, &query.adapter] {
             exact.field(if named.is_some() { b"named" } else { b"none" });
             exact.field(named.as_deref().unwrap_or_default().as_bytes());
@@ -121,6 +132,11 @@ impl Likeness {
         }
         Some(Similar { exact: exact.finish(), words })
     }
+}
+
+/// Whether a text comes from outside the conversation: what people allow a caller to say is not what a page may say.
+const fn brings(role: Role) -> bool {
+    matches!(role, Role::Tool | Role::Document)
 }
 
 /// The words as rules read them: case, width, look-alikes and runs of white space do not matter.

@@ -273,6 +273,9 @@ fn queries_are_alike_when_the_same_rules_hold_them_for_the_same_words() {
         ("other words only", vec![(Role::User, "acme")], false, false),
         ("another number", vec![(Role::User, "the merger NG-1234")], false, false),
         ("instructions", vec![(Role::System, "be rude"), (Role::User, "the merger")], false, true),
+        ("brought by a tool", vec![(Role::Tool, "the merger")], false, true),
+        ("said, and brought as well", vec![(Role::User, "the merger"), (Role::Tool, "the merger")], false, true),
+        ("answered", vec![(Role::User, "the merger"), (Role::Assistant, "the merger")], true, true),
         ("tools", vec![(Role::ToolDefinition, "search"), (Role::User, "the merger")], false, true),
     ] {
         let other = of(&turns);
