@@ -297,12 +297,17 @@ impl Store {
         let mut holds = Vec::new();
         for row in due {
             let text: String = row.try_get("id")?;
+            // Within the batch each hold changes whole or not at all.
+            let mut one = change.begin().await?;
             let applied = match text.parse() {
-                Ok(id) => changed(&mut change, id, Event::Tick, With::Nothing, now).await,
+                Ok(id) => changed(&mut one, id, Event::Tick, With::Nothing, now).await,
                 Err(_) => Err(StoreFailure::Unknown(text)),
             };
             match applied {
-                Ok((step, _)) => holds.push(step.hold),
+                Ok((step, _)) => {
+                    one.commit().await?;
+                    holds.push(step.hold);
+                }
                 Err(failure @ StoreFailure::Database(_)) => return Err(failure),
                 Err(failure) => tracing::error!(error = %failure, "a timer of a held query cannot be applied"),
             }
