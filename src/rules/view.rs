@@ -17,6 +17,7 @@ mod escape;
 mod fold;
 mod letters;
 mod map;
+mod noise;
 mod spell;
 
 use std::ops::Range;

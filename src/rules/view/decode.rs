@@ -9,16 +9,13 @@
 use std::ops::Range;
 
 use super::map::Map;
+use super::noise::{self, BASE64_TEXT_MIN, HEX_TEXT_MIN, Said};
 use super::{View, ViewKind};
 use super::{escape, spell};
 use crate::base::limits::{DECODED_BYTES_MAX, DECODED_RUNS_MAX};
 
 /// Shortest run looked into: 16 characters of base64 are 12 bytes, of hexadecimal 8.
 const RUN_BYTES_MIN: usize = 16;
-/// Shortest decoded text from base64. Twelve random bytes are all printable once in 150,000.
-const BASE64_TEXT_MIN: usize = 12;
-/// Shortest decoded text from hexadecimal digits.
-const HEX_TEXT_MIN: usize = 8;
 /// Bytes from one look for `70 72 6f` to the next: wherever eight bytes are written so, one look is in the midst of them.
 const PAIRS_STRIDE: usize = 3 * HEX_TEXT_MIN - 8;
 /// Shortest text in invisible characters; honest uses of tags and selectors are shorter or not text.
@@ -79,8 +76,9 @@ fn twice(mut views: Vec<View>, budget: &mut DecodeBudget) -> Vec<View> {
     let mut layer = 0..views.len();
     for _ in 1..DEPTH_MAX {
         for index in layer.clone() {
-            let Some(outer) = views.get(index).cloned() else { break };
-            views.extend(once(&outer.text, None, budget).into_iter().map(|inner| inner.on(&outer)));
+            let Some(outer) = views.get(index) else { break };
+            let inner: Vec<View> = once(&outer.text, None, budget).into_iter().map(|inner| inner.on(outer)).collect();
+            views.extend(inner);
         }
         layer = layer.end..views.len();
     }
@@ -111,8 +109,56 @@ impl Before<'_> {
     }
 }
 
-/// The digits of a run: where each stands, and its value. Line breaks are left out.
-type Digits = Vec<(u32, u8)>;
+/// The digits of a run, line breaks left out.
+#[derive(Default)]
+struct Digits {
+    values: Vec<u8>,
+    places: Places,
+}
+
+/// Where digits stand.
+enum Places {
+    /// One beside the other, from here on.
+    From(usize),
+    /// Each by itself.
+    Listed(Vec<u32>),
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::From(0)
+    }
+}
+
+impl Digits {
+    /// Reads a run of digits and line breaks.
+    fn read(bytes: &[u8], run: Range<usize>, value: fn(u8) -> Option<u8>) -> Self {
+        let there = bytes.get(run.clone()).unwrap_or_default();
+        let values: Vec<u8> = there.iter().map_while(|byte| value(*byte)).collect();
+        if values.len() == run.len() {
+            return Self { values, places: Places::From(run.start) };
+        }
+        let read = |at: usize| Some((value(*bytes.get(at)?)?, u32::try_from(at).ok()?));
+        let (values, places) = run.filter_map(read).unzip();
+        Self { values, places: Places::Listed(places) }
+    }
+
+    /// Those from the given one on.
+    fn from(&self, skip: usize) -> &[u8] {
+        self.values.get(skip..).unwrap_or_default()
+    }
+
+    /// The text of a digit and the next.
+    fn pair(&self, first: usize) -> Range<usize> {
+        match &self.places {
+            Places::From(start) => start + first..start + first + 2,
+            Places::Listed(places) => match places.get(first..first + 2) {
+                Some([start, last]) => *start as usize..*last as usize + 1,
+                _ => 0..0,
+            },
+        }
+    }
+}
 
 struct Found<'a, 'b> {
     text: &'a str,
@@ -126,7 +172,7 @@ impl Found<'_, '_> {
     fn runs(&mut self) {
         let bytes = self.text.as_bytes();
         let mut at = 0;
-        while let Some(run) = next_run(bytes, at) {
+        while let Some(run) = next_run(bytes, at, is_sextet) {
             let run = with_wrapped_lines(bytes, run);
             at = run.end;
             if self.before.is_some_and(|before| before.holds(&run)) {
@@ -141,14 +187,24 @@ impl Found<'_, '_> {
     }
 
     fn base64(&mut self, bytes: &[u8], run: Range<usize>) {
-        let digits = digits(bytes, run, sextet);
+        let digits = Digits::read(bytes, run, sextet);
         for skip in 0..4 {
-            let raw = base64_bytes(digits.get(skip..).unwrap_or_default());
-            let digit = |byte: usize| skip + byte / 3 * 4 + byte % 3;
-            let said = self.keep(ViewKind::Base64, &raw, BASE64_TEXT_MIN, |byte, map| {
-                map.sextets(pair(&digits, digit(byte)), byte % 3);
-            });
-            if said * 2 >= raw.len() {
+            let there = digits.from(skip);
+            let place = |byte: usize, bytes: usize, map: &mut Map| {
+                let digit = skip + byte / 3 * 4 + byte % 3;
+                match digits.places {
+                    Places::From(start) => map.straight_sextets(bytes, start + digit, byte % 3),
+                    Places::Listed(_) => (byte..byte + bytes).for_each(|byte| {
+                        map.sextets(digits.pair(skip + byte / 3 * 4 + byte % 3), byte % 3);
+                    }),
+                }
+            };
+            let wide = noise::base64_may_be_wide(there).then(|| noise::base64_bytes(there));
+            let said = match wide.and_then(|raw| self.wide(ViewKind::Base64, &raw, BASE64_TEXT_MIN, place)) {
+                Some(said) => said,
+                None => self.keep(ViewKind::Base64, noise::base64_texts(there), place),
+            };
+            if said * 2 >= noise::base64_length(there.len()) {
                 return;
             }
         }
@@ -156,22 +212,24 @@ impl Found<'_, '_> {
 
     fn hex(&mut self, bytes: &[u8], run: Range<usize>) {
         let mut at = run.start;
-        while at < run.end {
-            let rest = bytes.get(at..run.end).unwrap_or_default();
-            let length = rest.iter().take_while(|b| b.is_ascii_hexdigit() || is_break(**b)).count();
-            if length >= RUN_BYTES_MIN {
-                self.hex_run(&digits(bytes, at..at + length, nibble));
-            }
-            at += length + 1;
+        let is_digit = |byte: u8| byte.is_ascii_hexdigit() || is_break(byte);
+        while let Some(run) = next_run(bytes.get(..run.end).unwrap_or_default(), at, is_digit) {
+            at = run.end;
+            self.hex_run(&Digits::read(bytes, run, nibble));
         }
     }
 
     fn hex_run(&mut self, digits: &Digits) {
         for skip in 0..2 {
-            let raw = hex_bytes(digits.get(skip..).unwrap_or_default());
-            let said = self.keep(ViewKind::Hex, &raw, HEX_TEXT_MIN, |byte, map| {
-                map.replace(1, pair(digits, skip + 2 * byte));
-            });
+            let there = digits.from(skip);
+            let place = |byte: usize, bytes: usize, map: &mut Map| {
+                (byte..byte + bytes).for_each(|byte| map.replace(1, digits.pair(skip + 2 * byte)));
+            };
+            let wide = noise::hex_may_be_wide(there).then(|| noise::hex_bytes(there));
+            let said = match wide.and_then(|raw| self.wide(ViewKind::Hex, &raw, HEX_TEXT_MIN, place)) {
+                Some(said) => said,
+                None => self.keep(ViewKind::Hex, noise::hex_texts(there), place),
+            };
             if said > 0 {
                 return;
             }
@@ -201,8 +259,9 @@ impl Found<'_, '_> {
                 if !self.budget.take_bytes(end - start) {
                     return;
                 }
-                let digits = |first: usize| digits(bytes, first..first + 2, nibble);
-                self.hex_run(&(start..end).step_by(3).flat_map(digits).collect());
+                let digit = |at: usize| Some((nibble(*bytes.get(at)?)?, u32::try_from(at).ok()?));
+                let (values, places) = (start..end).filter_map(digit).unzip();
+                self.hex_run(&Digits { values, places: Places::Listed(places) });
             }
             from = end;
             look = look.max(end);
@@ -225,66 +284,56 @@ impl Found<'_, '_> {
             }
         }
         if self.budget.take_bytes(raw.len()) {
-            self.keep(ViewKind::Hidden, &raw, HIDDEN_TEXT_MIN, |byte, map| {
-                map.replace(1, places.get(byte).cloned().unwrap_or_default());
-            });
+            let place = |byte: usize, bytes: usize, map: &mut Map| {
+                let places = places.get(byte..byte + bytes).unwrap_or_default();
+                places.iter().for_each(|place| map.replace(1, place.clone()));
+            };
+            if self.wide(ViewKind::Hidden, &raw, HIDDEN_TEXT_MIN, place).is_none() {
+                self.keep(ViewKind::Hidden, noise::texts(&raw, HIDDEN_TEXT_MIN), place);
+            }
         }
     }
 
-    /// Keeps every stretch of plausible text in decoded bytes as a view, and says how many bytes that were. `place` maps
-    /// one byte.
-    fn keep(&mut self, kind: ViewKind, raw: &[u8], text_bytes_min: usize, place: impl Fn(usize, &mut Map)) -> usize {
-        if let Some(first) = wide(raw) {
-            let narrow: Vec<u8> = raw.iter().skip(first).step_by(2).copied().collect();
-            return 2 * self.keep_text(kind, &narrow, text_bytes_min / 2, |byte, map| place(first + 2 * byte, map));
-        }
-        self.keep_text(kind, raw, text_bytes_min, place)
-    }
-
-    fn keep_text(
+    /// Keeps the text in decoded bytes that are every other one zero, and says how many bytes that were; nothing for other
+    /// bytes.
+    fn wide(
         &mut self,
         kind: ViewKind,
         raw: &[u8],
         text_bytes_min: usize,
-        place: impl Fn(usize, &mut Map),
-    ) -> usize {
+        place: impl Fn(usize, usize, &mut Map),
+    ) -> Option<usize> {
+        let first = noise::wide(raw)?;
+        let narrow: Vec<u8> = raw.iter().skip(first).step_by(2).copied().collect();
+        let one_by_one = |byte: usize, bytes: usize, map: &mut Map| {
+            (byte..byte + bytes).for_each(|byte| place(first + 2 * byte, 1, map));
+        };
+        Some(2 * self.keep(kind, noise::texts(&narrow, text_bytes_min / 2), one_by_one))
+    }
+
+    /// Keeps texts as views, and says how many bytes they are. `place` maps so many bytes from one on.
+    fn keep(&mut self, kind: ViewKind, texts: Vec<Said>, place: impl Fn(usize, usize, &mut Map)) -> usize {
         let mut said = 0;
-        for stretch in plausible(raw, text_bytes_min) {
+        for (first, text) in texts {
             if !self.budget.take_run() {
                 break;
             }
-            let Some(Ok(text)) = raw.get(stretch.clone()).map(std::str::from_utf8) else { continue };
             let mut map = Map::default();
-            for byte in stretch {
-                place(byte, &mut map);
-            }
+            place(first, text.len(), &mut map);
             said += text.len();
-            self.views.push(View::new(kind, text.to_owned(), map));
+            self.views.push(View::new(kind, text, map));
         }
         said
     }
 }
 
-fn digits(bytes: &[u8], run: Range<usize>, value: fn(u8) -> Option<u8>) -> Digits {
-    let read = |at: usize| Some((u32::try_from(at).ok()?, value(*bytes.get(at)?)?));
-    run.filter_map(read).collect()
-}
-
-/// The text of a digit and the next.
-fn pair(digits: &Digits, first: usize) -> Range<usize> {
-    match digits.get(first..first + 2) {
-        Some([(start, _), (last, _)]) => *start as usize..*last as usize + 1,
-        _ => 0..0,
-    }
-}
-
 /// The next run of at least [`RUN_BYTES_MIN`] encoding characters from `at` on. Looks backwards from where the run would
 /// have to reach, so that prose is skipped a word or two at a time.
-fn next_run(bytes: &[u8], mut at: usize) -> Option<Range<usize>> {
+fn next_run(bytes: &[u8], mut at: usize, is_one: impl Fn(u8) -> bool) -> Option<Range<usize>> {
     loop {
         let window = bytes.get(at..at.checked_add(RUN_BYTES_MIN)?)?;
-        let Some(stop) = window.iter().rposition(|b| !is_sextet(*b)) else {
-            let length = bytes.get(at..)?.iter().take_while(|b| is_sextet(**b)).count();
+        let Some(stop) = window.iter().rposition(|b| !is_one(*b)) else {
+            let length = bytes.get(at..)?.iter().take_while(|b| is_one(**b)).count();
             return Some(at..at + length);
         };
         at += stop + 1;
@@ -354,25 +403,6 @@ const fn nibble(byte: u8) -> Option<u8> {
     }
 }
 
-fn base64_bytes(digits: &[(u32, u8)]) -> Vec<u8> {
-    let mut raw = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    for group in digits.chunks(4) {
-        for (shift, pair) in [2, 4, 6].into_iter().zip(group.windows(2)) {
-            let [(_, high), (_, low)] = pair else { break };
-            raw.push((high << shift) | (low >> (6 - shift)));
-        }
-    }
-    raw
-}
-
-fn hex_bytes(digits: &[(u32, u8)]) -> Vec<u8> {
-    let byte = |pair: &[(u32, u8)]| match pair {
-        [(_, high), (_, low)] => Some((high << 4) | low),
-        _ => None,
-    };
-    digits.chunks_exact(2).filter_map(byte).collect()
-}
-
 const fn hidden_byte(c: char) -> Option<u8> {
     let byte = match c {
         '\u{e0020}'..='\u{e007e}' => c as u32 - 0xe0000,
@@ -382,53 +412,4 @@ const fn hidden_byte(c: char) -> Option<u8> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "each arm gives at most 255")]
     Some(byte as u8)
-}
-
-/// Whether bytes are UTF-16 of Latin letters, as `powershell -EncodedCommand` takes: every other byte, for the most part, is
-/// zero. Says which of the first two bytes begins the text.
-fn wide(raw: &[u8]) -> Option<usize> {
-    let zeros = |skip: usize| raw.iter().skip(skip).step_by(2).filter(|b| **b == 0).count();
-    let (even, odd) = (zeros(0), zeros(1));
-    let most = raw.len() / 4 + 1;
-    match (even, odd) {
-        _ if odd >= most && even * 4 < odd => Some(0),
-        _ if even >= most && odd * 4 < even => Some(1),
-        _ => None,
-    }
-}
-
-/// The stretches of at least `bytes_min` bytes that are UTF-8 and nothing but what people write.
-fn plausible(raw: &[u8], bytes_min: usize) -> Vec<Range<usize>> {
-    let mut stretches = Vec::new();
-    let mut start = 0;
-    let mut end = 0;
-    let mut close = |start: usize, end: usize| {
-        if end - start >= bytes_min {
-            stretches.push(start..end);
-        }
-    };
-    for chunk in raw.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if !is_written(c) {
-                close(start, end);
-                start = end + c.len_utf8();
-            }
-            end += c.len_utf8();
-        }
-        if !chunk.invalid().is_empty() {
-            close(start, end);
-            end += chunk.invalid().len();
-            start = end;
-        }
-    }
-    close(start, end);
-    stretches
-}
-
-fn is_written(c: char) -> bool {
-    match c {
-        '\t' | '\n' | '\r' | ' '..='~' => true,
-        '\0'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' => false,
-        _ => c < '\u{20000}' || matches!(c, '\u{e0000}'..='\u{e01ef}'),
-    }
 }

@@ -88,6 +88,19 @@ impl Map {
         self.original = narrow(original.end);
     }
 
+    /// So many bytes of base64, the first of them the given one of its group of three, made from characters that stand one
+    /// beside the other from `original` on.
+    pub(super) fn straight_sextets(&mut self, bytes: usize, original: usize, of_three: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let phase = u8::try_from(of_three).unwrap_or(0);
+        let segment = Segment { derived: self.derived, original: narrow(original), stride: Stride::Sextets { phase } };
+        self.segments.push(segment);
+        self.derived = self.derived.saturating_add(narrow(bytes));
+        self.original = narrow(segment.sextet(self.derived.saturating_sub(1), phase).end);
+    }
+
     /// A replacement too long for a stride: every derived byte stands for the whole original range.
     fn block(&mut self, bytes: usize, original: Range<usize>) {
         self.segments.push(Segment { derived: self.derived, original: narrow(original.start), stride: Stride::Block });
