@@ -7,7 +7,7 @@
 //! Guarantees: idempotent; [`None`] for a text that is its own folding; plain ASCII costs one scan.
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
@@ -34,6 +34,9 @@ pub fn folded(text: &str) -> Option<View> {
     while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
         folder.fold(c, at..at + c.len_utf8());
         at += c.len_utf8();
+        if text.as_bytes().get(at).is_some_and(|byte| is_foldable(*byte)) {
+            continue;
+        }
         let next = next_foldable(text.as_bytes(), at).unwrap_or(text.len());
         folder.copy(at..next);
         at = next;
@@ -95,15 +98,23 @@ impl<'a> Folder<'a> {
 
     /// Folds one character that stands at `place`.
     fn fold(&mut self, c: char, place: Range<usize>) {
-        match KNOWN.get(c as usize).copied().unwrap_or_default() {
-            Known::Unknown => {}
-            Known::Gone => return self.map.replace(0, place),
-            Known::Ascii(byte) => {
-                self.text.push(char::from(byte));
-                return self.map.replace(1, place);
-            }
+        if is_ideograph(c) {
+            self.text.push(c);
+            return self.map.copy(place.len(), place.start);
         }
         let before = self.text.len();
+        if let Some(jamo) = jamo(c) {
+            self.text.extend(jamo.into_iter().flatten());
+            return self.map.replace(self.text.len() - before, place);
+        }
+        if let Some(known) = known(c) {
+            match known.said() {
+                [byte] if byte.is_ascii() => self.text.push(char::from(*byte)),
+                said => self.text.push_str(std::str::from_utf8(said).unwrap_or_default()),
+            }
+            let written = usize::from(known.length);
+            return if known.stays { self.map.copy(written, place.start) } else { self.map.replace(written, place) };
+        }
         self.write(c);
         let written = self.text.len() - before;
         if self.text.get(before..) == self.original.get(place.clone()) {
@@ -173,40 +184,99 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// What a character beyond ASCII folds to, whatever stands before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Known {
-    /// Not known beforehand.
-    #[default]
-    Unknown,
-    /// Nothing.
-    Gone,
-    /// One character of ASCII.
-    Ascii(u8),
+/// What a character folds to, whatever stands before it.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// How many of the bytes; [`UNKNOWN`] when it depends, or is longer.
+    length: u8,
+    /// Whether it folds to itself.
+    stays: bool,
+    bytes: [u8; KNOWN_BYTES_MAX],
 }
 
-/// Characters up to so far are looked up: all scripts that imitate Latin, and what cannot be seen between letters.
-const KNOWN_MAX: u32 = 0x2400;
+/// Longest folding that is looked up: three characters of the scripts of Asia.
+const KNOWN_BYTES_MAX: usize = 9;
+/// The length of a folding that is not looked up.
+const UNKNOWN: u8 = u8::MAX;
+/// Characters that are looked up together: those of a script mostly.
+const BLOCK: usize = 1 << 8;
+/// Blocks that are looked up: all scripts in use, and what imitates Latin.
+const BLOCKS: usize = 1 << 9;
 
-/// The foldings of single characters.
-///
-/// INVARIANT: a folding looks at what stands before for combining marks only, and one that begins with such a mark is
-/// no single character of ASCII.
-static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let known = |code: u32| {
-        let c = char::from_u32(code).filter(|c| !c.is_ascii())?;
-        let mut folder = Folder::new("", 0);
-        folder.write(c);
-        match folder.text.as_bytes() {
-            [] => Some(Known::Gone),
-            [byte] if !is_combining_mark(c) => Some(Known::Ascii(*byte)),
-            _ => None,
+/// The foldings of single characters, each block once a text has one of them: about 3 KB.
+static KNOWN: [OnceLock<Box<[Known; BLOCK]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
+
+impl Known {
+    /// INVARIANT: a folding looks at what stands before for one thing only, whether it is a letter or digit of ASCII.
+    fn of(c: char) -> Self {
+        let unknown = Self { length: UNKNOWN, stays: false, bytes: [0; KNOWN_BYTES_MAX] };
+        let behind = |before: &str| {
+            let mut folder = Folder { text: before.to_owned(), ..Folder::new("", 0) };
+            folder.write(c);
+            folder.text.split_off(before.len())
+        };
+        let said = behind("");
+        let mut bytes = unknown.bytes;
+        match bytes.get_mut(..said.len()) {
+            Some(place) if behind("a") == said => place.copy_from_slice(said.as_bytes()),
+            _ => return unknown,
         }
-    };
-    (0..KNOWN_MAX).map(|code| known(code).unwrap_or_default()).collect()
-});
+        let length = u8::try_from(said.len()).unwrap_or(UNKNOWN);
+        Self { length, stays: said.chars().eq([c]), bytes }
+    }
+
+    fn said(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+fn known(c: char) -> Option<&'static Known> {
+    let code = c as usize;
+    let block = KNOWN.get(code / BLOCK)?.get_or_init(|| {
+        let first = code / BLOCK * BLOCK;
+        // Half pairs are no characters, and never asked for.
+        let of = |at: usize| u32::try_from(first + at).ok().and_then(char::from_u32).unwrap_or_default();
+        Box::new(std::array::from_fn(|at| Known::of(of(at))))
+    });
+    block.get(code % BLOCK).filter(|known| known.length != UNKNOWN)
+}
+
+/// The letters of a syllable of Korean, by the arithmetic of the standard (section 3.12).
+fn jamo(c: char) -> Option<[Option<char>; 3]> {
+    let syllable = (c as u32).checked_sub(0xac00).filter(|syllable| *syllable < 11_172)?;
+    let (first, middle, last) = (syllable / 588, syllable % 588 / 28, syllable % 28);
+    let last = if last == 0 { None } else { char::from_u32(0x11a7 + last) };
+    Some([char::from_u32(0x1100 + first), char::from_u32(0x1161 + middle), last])
+}
 
 /// Unified ideographs fold to themselves: the fast path of Chinese and Japanese text.
 const fn is_ideograph(c: char) -> bool {
     matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_up_is_what_would_be_written() {
+        for c in '\0'..=char::MAX {
+            if is_ideograph(c) || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{20000}'..) {
+                continue;
+            }
+            for before in ["", "a", "\u{915}", " "] {
+                let text = format!("{before}{c}");
+                let mut plain = Folder::new(&text, before.len());
+                plain.write(c);
+                let mut fast = Folder::new(&text, before.len());
+                fast.fold(c, before.len()..text.len());
+                assert_eq!(fast.text, plain.text, "U+{:04X} behind {before:?}", c as u32);
+            }
+            if let Some(jamo) = jamo(c) {
+                let mut plain = Folder::new("", 0);
+                plain.decompose(c);
+                assert!(plain.text.chars().eq(jamo.into_iter().flatten()), "U+{:04X}", c as u32);
+            }
+        }
+    }
 }
