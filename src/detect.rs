@@ -24,7 +24,7 @@ mod table;
 mod template;
 
 pub use find::{Hit, find};
-pub use table::{Detector, Group, by_name, group, groups, named, names};
+pub use table::{Alone, Detector, Group, by_name, group, groups, named, names};
 
 #[cfg(test)]
 mod tests;

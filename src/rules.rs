@@ -43,6 +43,7 @@ mod lexicon;
 mod limits;
 mod literals;
 mod node;
+mod numbers;
 mod opinion;
 mod pattern;
 mod policy;

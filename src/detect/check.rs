@@ -2,10 +2,43 @@
 //!
 //! Guarantees: total on any text, one pass each. Knows nothing of the table.
 
+/// Digits that need no memory of their own: the longest number that any pattern takes has fewer.
+const FEW: usize = 40;
+
+/// The digits of a candidate, as numbers.
+#[derive(Clone)]
+pub(super) struct Digits {
+    few: [u8; FEW],
+    length: usize,
+    /// All of them, where there are more.
+    many: Vec<u8>,
+}
+
+impl std::ops::Deref for Digits {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        if self.length > FEW { &self.many } else { self.few.get(..self.length).unwrap_or_default() }
+    }
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { few: [0; FEW], length: 0, many: Vec::new() }
+    }
+}
+
 /// The digits of a candidate, separators left out.
-pub(super) fn digits(candidate: &str) -> Vec<u8> {
-    let mut digits = Vec::with_capacity(candidate.len());
-    digits.extend(candidate.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0'));
+pub(super) fn digits(candidate: &str) -> Digits {
+    let mut digits = Digits::default();
+    for digit in candidate.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0') {
+        match digits.few.get_mut(digits.length) {
+            Some(place) => *place = digit,
+            None if digits.many.is_empty() => digits.many = [&digits.few[..], &[digit]].concat(),
+            None => digits.many.push(digit),
+        }
+        digits.length += 1;
+    }
     digits
 }
 
@@ -43,9 +76,16 @@ pub(super) fn weighted(digits: &[u8], weights: &[u32]) -> u32 {
     digits.iter().zip(weights).map(|(d, w)| u32::from(*d) * w).sum()
 }
 
-/// ISO 7064 MOD 97-10 of letters (as 10 to 35) and digits: the remainder.
-pub(super) fn mod97(text: impl Iterator<Item = char>) -> u32 {
-    text.filter_map(|c| c.to_digit(36)).fold(0, |rest, d| (if d > 9 { rest * 100 } else { rest * 10 } + d) % 97)
+/// ISO 7064 MOD 97-10 of letters (as 10 to 35) and digits: the remainder. Other characters are left out.
+pub(super) fn mod97(text: impl Iterator<Item = u8>) -> u64 {
+    // The remainder is taken now and then, long before there is no room for another value.
+    const ROOM: u64 = u64::MAX / 200;
+    let value = |byte: u8| char::from(byte).to_digit(36).map(u64::from);
+    let add = |sum: u64, value: u64| {
+        let sum = if sum > ROOM { sum % 97 } else { sum };
+        sum * (if value > 9 { 100 } else { 10 }) + value
+    };
+    text.filter_map(value).fold(0, add) % 97
 }
 
 /// ISO 7064 MOD 11,10, the last digit included.
@@ -169,7 +209,10 @@ mod tests {
         assert!(luhn(&digits("79927398713")) && !luhn(&digits("79927398710")));
         assert!(verhoeff(&digits("2363")) && !verhoeff(&digits("2364")));
         assert!(mod11_10(&digits("86095742719")) && !mod11_10(&digits("86095742718")));
-        assert_eq!(mod97("3214282912345698765432161182".chars()), 1);
+        assert_eq!(mod97("3214282912345698765432161182".bytes()), 1);
+        assert_eq!(mod97("GB82WEST12345698765432".bytes().cycle().skip(4).take(22)), 1);
+        let many = "1234567890".repeat(9);
+        assert_eq!(digits(&many)[..], many.bytes().map(|b| b - b'0').collect::<Vec<_>>()[..]);
         assert!((entropy("abcd") - 2.0).abs() < 1e-9);
     }
 }

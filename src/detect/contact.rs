@@ -95,7 +95,7 @@ fn phone(candidate: &str) -> bool {
         let skipped = if candidate.starts_with('+') { 0 } else { 2 };
         return digits.get(skipped..).is_some_and(international);
     }
-    match digits.as_slice() {
+    match &digits[..] {
         [0, first, ..] => (9..=12).contains(&length) && domestic(candidate, *first),
         [1, second, third, ..] if length == 11 && !candidate.starts_with('(') && !north_american(&digits) => {
             china_mobile(*second, *third)

@@ -3,7 +3,7 @@
 //! Facts from ISO/IEC 7812 and the issuers' published ranges, the IBAN registry (ISO 13616), the ABA.
 
 use super::Detector;
-use super::check::{alnum, digits, entropy, luhn, mod97, monotonous, number, weighted};
+use super::check::{digits, entropy, luhn, mod97, monotonous, number, weighted};
 
 /// The detectors of this theme.
 pub(super) static TABLE: &[Detector] = &[
@@ -109,9 +109,9 @@ fn known_card(digits: &[u8]) -> bool {
 }
 
 fn iban(candidate: &str) -> bool {
-    let account = alnum(candidate);
-    let (Some(head), Some(tail)) = (account.get(..4), account.get(4..)) else { return false };
-    mod97(tail.chars().chain(head.chars())) == 1 && tail.bytes().filter(u8::is_ascii_digit).count() >= 4
+    let account = || candidate.bytes().filter(u8::is_ascii_alphanumeric);
+    let (head, tail) = (account().take(4), || account().skip(4));
+    mod97(tail().chain(head)) == 1 && tail().filter(u8::is_ascii_digit).count() >= 4
 }
 
 fn aba(candidate: &str) -> bool {

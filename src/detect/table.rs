@@ -24,8 +24,21 @@ pub struct Detector {
     pub context_bytes: usize,
     /// How many digits every candidate that the check confirms holds at least; the pattern may say less.
     pub digits_min: usize,
+    /// Whether a candidate that begins with a digit can be a real one.
+    pub alone: Alone,
     /// Whether a candidate (the whole match) is a real one: check digits, entropy, ranges.
     pub check: fn(&str) -> bool,
+}
+
+/// Whether a candidate that begins with a digit, without a word before it, can be a real one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// It can.
+    Counts,
+    /// With a sign between its digits only.
+    InGroups,
+    /// It cannot.
+    Never,
 }
 
 impl std::fmt::Debug for Detector {
@@ -43,12 +56,24 @@ impl Detector {
         pattern: &'static str,
         check: fn(&str) -> bool,
     ) -> Self {
-        Self { name, mark, about, pattern, keywords: &[], context_bytes: 0, digits_min: 0, check }
+        Self { name, mark, about, pattern, keywords: &[], context_bytes: 0, digits_min: 0, alone: Alone::Counts, check }
     }
 
     /// The row with the fewest digits that its check confirms.
     pub(super) const fn digits(mut self, least: usize) -> Self {
         self.digits_min = least;
+        self
+    }
+
+    /// The row of a number that its check confirms after its word or in groups only.
+    pub(super) const fn in_groups(mut self) -> Self {
+        self.alone = Alone::InGroups;
+        self
+    }
+
+    /// The row of a number that its check confirms after its word only.
+    pub(super) const fn after_word(mut self) -> Self {
+        self.alone = Alone::Never;
         self
     }
 

@@ -11,9 +11,10 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind, PatternID};
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::ascii::parse;
+use super::guard::Guard;
 use super::limits::DFA_CACHE_BYTES_MAX;
 
 /// Most bytes of states kept from one search to the next: a little less than the engine has room for, since texts full of
@@ -26,9 +27,19 @@ pub(super) struct Engine {
     forwards: DFA,
     /// Finds the beginning of a match by its end.
     backwards: OnceLock<Option<DFA>>,
-    /// Finds the group whose text is the finding, when the pattern names one `secret`.
-    secret: Option<(PikeVM, usize)>,
+    secret: Secret,
     scratch: Mutex<Option<Box<Scratch>>>,
+}
+
+/// Which part of a match is the finding.
+#[derive(Debug)]
+enum Secret {
+    /// All of it.
+    Whole,
+    /// From its first digit on: a number behind a word that may name it.
+    FromDigit,
+    /// The group named `secret`.
+    Group(PikeVM, usize),
 }
 
 /// What an engine remembers of the texts before.
@@ -55,8 +66,12 @@ impl Engine {
         let config = thompson::Config::new().which_captures(captures).nfa_size_limit(Some(nfa_bytes_max));
         let forwards = automaton(hir, config, MatchKind::LeftmostFirst)?;
         let nfa = forwards.get_nfa();
-        let secret = nfa.group_info().to_index(PatternID::ZERO, "secret");
-        let secret = secret.and_then(|group| Some((PikeVM::new_from_nfa(nfa.clone()).ok()?, group)));
+        let group = nfa.group_info().to_index(PatternID::ZERO, "secret");
+        let secret = match group {
+            Some(_) if is_from_digit(hir) => Secret::FromDigit,
+            Some(group) => PikeVM::new_from_nfa(nfa.clone()).map_or(Secret::Whole, |vm| Secret::Group(vm, group)),
+            None => Secret::Whole,
+        };
         Ok(Self { forwards, backwards: OnceLock::new(), secret, scratch: Mutex::default() })
     }
 
@@ -132,11 +147,47 @@ impl Engine {
 
     /// The part of a match that is the finding.
     pub(super) fn finding(&self, scratch: &mut Scratch, text: &str, whole: &Range<usize>) -> Range<usize> {
-        let Some((engine, group)) = &self.secret else { return whole.clone() };
+        let (engine, group) = match &self.secret {
+            Secret::Whole => return whole.clone(),
+            Secret::FromDigit => {
+                let found = text.as_bytes().get(whole.clone()).unwrap_or_default();
+                let digit = found.iter().position(u8::is_ascii_digit).unwrap_or(0);
+                return whole.start + digit..whole.end;
+            }
+            Secret::Group(engine, group) => (engine, group),
+        };
         let (cache, captures) = scratch.secret.get_or_insert_with(|| (engine.create_cache(), engine.create_captures()));
         let input = Input::new(text).span(whole.clone()).anchored(Anchored::Yes);
         engine.captures(cache, input, captures);
         captures.get_group(*group).map_or_else(|| whole.clone(), |span| span.range())
+    }
+}
+
+/// Whether the group `secret` begins with a digit, ends where the match does, and has no digit before it.
+fn is_from_digit(hir: &Hir) -> bool {
+    let HirKind::Concat(subs) = hir.kind() else { return false };
+    let is_secret =
+        |sub: &Hir| matches!(sub.kind(), HirKind::Capture(group) if group.name.as_deref() == Some("secret"));
+    let Some(at) = subs.iter().position(is_secret) else { return false };
+    let (before, behind) = (subs.get(..at).unwrap_or_default(), subs.get(at + 1..).unwrap_or_default());
+    subs.get(at).is_some_and(|secret| Guard::of(secret).begins_with_digit())
+        && before.iter().all(|sub| !may_hold_digit(sub))
+        && behind.iter().all(|sub| matches!(sub.kind(), HirKind::Look(_)))
+}
+
+fn may_hold_digit(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.iter().any(u8::is_ascii_digit),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().any(|range| range.start() <= '9' && '0' <= range.end())
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().any(|range| range.start() <= b'9' && b'0' <= range.end())
+        }
+        HirKind::Repetition(repetition) => may_hold_digit(&repetition.sub),
+        HirKind::Capture(capture) => may_hold_digit(&capture.sub),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => subs.iter().any(may_hold_digit),
     }
 }
 

@@ -20,6 +20,7 @@ const OFFSETS: u32 = (1 << PLACES) - 1;
 type Bytes = [u64; 4];
 
 const ALL: Bytes = [u64::MAX; 4];
+const DIGITS: Bytes = [0x03ff_0000_0000_0000, 0, 0, 0];
 /// Digits, letters and the underscore.
 const WORD: Bytes = [0x03ff_0000_0000_0000, 0x07ff_fffe_87ff_fffe, 0, 0];
 
@@ -67,6 +68,33 @@ impl Guard {
             return 0;
         }
         1 + self.then.iter().take_while(|set| of_word(set)).count()
+    }
+
+    /// Whether some matches begin with a digit, and those at the edge of a word only.
+    pub(super) fn begins_words_with_digits(&self) -> bool {
+        let some = |set: &Bytes| set.iter().zip(DIGITS).any(|(set, digits)| set & digits != 0);
+        some(&self.edge) && !some(&self.free)
+    }
+
+    /// Whether a match may begin with a digit.
+    pub(super) fn may_begin_with_digit(&self) -> bool {
+        [self.free, self.edge].iter().any(|set| set.iter().zip(DIGITS).any(|(set, digits)| set & digits != 0))
+    }
+
+    /// Whether every match begins with one.
+    pub(super) fn begins_with_digit(&self) -> bool {
+        [self.free, self.edge].iter().all(|set| set.iter().zip(DIGITS).all(|(set, digits)| set & !digits == 0))
+    }
+
+    /// The same for matches that begin with no digit; `None` where there are none.
+    pub(super) fn without_digits(&self) -> Option<Self> {
+        let without = |set: &Bytes| {
+            let mut set = *set;
+            set.iter_mut().zip(DIGITS).for_each(|(set, digits)| *set &= !digits);
+            set
+        };
+        let guard = Self { free: without(&self.free), edge: without(&self.edge), then: self.then.clone() };
+        (guard.free != [0; 4] || guard.edge != [0; 4]).then_some(guard)
     }
 
     /// Whether a match could begin at `start`.

@@ -11,6 +11,7 @@ use super::atoms::{Need, Offset};
 use super::guard::{Guards, TOGETHER};
 use super::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX, WALK_BYTES_MAX};
 use super::literals::{Literals, Spelling};
+use super::numbers::Numbers;
 use super::pattern::{self, Shared, Way};
 use super::view;
 
@@ -83,7 +84,9 @@ pub(super) struct Lexicon {
     literals: Option<Literals>,
     owners: Vec<Box<[Owner]>>,
     pub(super) slots: Vec<Slot>,
-    /// Slots tried near digits, or on every text.
+    /// Slots tried at digits that begin a word.
+    pub(super) numbers: Vec<Numbers>,
+    /// Slots tried elsewhere near digits, or on every text.
     pub(super) starters: Vec<Starters>,
     /// Slots run wherever a text holds enough digits.
     pub(super) by_digits: Vec<(usize, usize)>,
@@ -203,8 +206,16 @@ impl Gathering {
         let (mut runs, mut anywhere) = (Vec::new(), Vec::new());
         let (mut few_digits, mut many_digits) = (Vec::new(), Vec::new());
         let (mut by_digits, mut always) = (Vec::new(), Vec::new());
+        let mut numbers = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
-            match (&slot.pattern.need, slot.pattern.way) {
+            let pattern = &slot.pattern;
+            if !matches!(pattern.need, Need::Atoms(_)) && pattern.way == Way::FromStarts && Numbers::takes(pattern) {
+                numbers.push((index, pattern));
+                if pattern.guard.without_digits().is_none() {
+                    continue;
+                }
+            }
+            match (&pattern.need, pattern.way) {
                 (Need::Atoms(_), _) => {}
                 (_, Way::FromStarts) if slot.pattern.guard.run() >= RUN_MIN => runs.push(index),
                 (Need::Digits(..MANY_DIGITS), Way::FromStarts) => few_digits.push(index),
@@ -226,6 +237,7 @@ impl Gathering {
             literals,
             owners: self.literals.into_values().map(Vec::into_boxed_slice).collect(),
             units: self.known.len(),
+            numbers: Numbers::of(&numbers),
             slots: self.slots,
             starters,
             by_digits,
@@ -239,8 +251,15 @@ impl Gathering {
     fn starters(&self, slots: &[usize]) -> Vec<Starters> {
         let patterns: Vec<_> =
             slots.iter().filter_map(|slot| self.slots.get(*slot)).map(|slot| &slot.pattern).collect();
-        let guards: Vec<_> = patterns.iter().map(|pattern| &pattern.guard).collect();
-        let groups = Guards::of(&guards).into_iter().zip(slots.chunks(TOGETHER).zip(patterns.chunks(TOGETHER)));
+        // What is tried at digits that begin a word is tried elsewhere only here.
+        let elsewhere = |pattern: &&Shared| match pattern.guard.without_digits() {
+            Some(guard) if Numbers::takes(pattern) => guard,
+            _ => pattern.guard.clone(),
+        };
+        let guards: Vec<_> = patterns.iter().map(elsewhere).collect();
+        let groups = Guards::of(&guards.iter().collect::<Vec<_>>())
+            .into_iter()
+            .zip(slots.chunks(TOGETHER).zip(patterns.chunks(TOGETHER)));
         groups
             .map(|(guards, (slots, patterns))| Starters { slots: slots.to_vec(), guards, near: near(patterns) })
             .collect()

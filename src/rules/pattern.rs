@@ -23,6 +23,7 @@ use super::limits::{
     START_REACH_MAX, START_SPREAD_MAX,
 };
 use super::probe::probe;
+pub(super) use crate::detect::Alone;
 use crate::detect::Detector;
 
 /// How many matches of a joined text are looked into again for others that begin inside them. Each costs a reading of the
@@ -183,13 +184,28 @@ impl Pattern {
 
     fn confirms(&self, text: &str, whole: &Range<usize>) -> bool {
         let Some(detector) = self.detector else { return true };
-        let near = detector.keywords.is_empty() || {
+        let near = || {
             let start = whole.start.saturating_sub(detector.context_bytes);
             let end = whole.end.saturating_add(detector.context_bytes).min(text.len());
             let stretch = text.as_bytes().get(start..end).unwrap_or_default();
-            detector.keywords.iter().any(|word| says(stretch, word.as_bytes()))
+            detector.keywords.is_empty() || detector.keywords.iter().any(|word| says(stretch, word.as_bytes()))
         };
-        near && detector.confirms_at(text, whole.clone())
+        // Words are looked for last: there are several, in a long stretch.
+        detector.confirms_at(text, whole.clone()) && near()
+    }
+
+    /// Whether a candidate that begins with a digit can be what is looked for.
+    pub(super) fn alone(&self) -> Alone {
+        self.detector.map_or(Alone::Counts, |detector| detector.alone)
+    }
+
+    /// Whether the check of the detector would take this for one, were it a match.
+    pub(super) fn may_be(&self, candidate: &str) -> bool {
+        self.detector.is_none_or(|detector| detector.confirms(candidate))
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The name in place of a redacted match, without number.

@@ -13,6 +13,7 @@ use super::atoms::Offset;
 use super::guard::runs;
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
+use super::numbers::{self, Numbers};
 use super::pattern::{Overlaps, Search, Way};
 use crate::base::limits::REDACTIONS_MAX;
 use crate::query::{PartId, Query, RoleSet};
@@ -126,7 +127,7 @@ pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
         return Scan { units, beyond: Vec::new() };
     }
     let layers = Layers::of(query, lexicon.seam);
-    let mut scanner = Scanner { lexicon, layers: &layers, units: &mut units };
+    let mut scanner = Scanner { lexicon, layers: &layers, units: &mut units, numbers: Vec::new() };
     scanner.literals();
     for (index, layer) in layers.all.iter().enumerate() {
         scanner.digits(index, layer);
@@ -151,6 +152,8 @@ struct Scanner<'s, 'q> {
     lexicon: &'s Lexicon,
     layers: &'s Layers<'q>,
     units: &'s mut BTreeMap<Unit, UnitFound>,
+    /// What numbers of one layer were found: their slots and where they begin.
+    numbers: Vec<(usize, usize)>,
 }
 
 /// Where a pattern is to run: from one place of a layer on, or in a stretch of it.
@@ -258,6 +261,12 @@ impl Scanner<'_, '_> {
     fn digits(&mut self, index: usize, layer: &Layer<'_>) {
         let text = layer.text();
         let lexicon = self.lexicon;
+        let runs_of_digits = if lexicon.numbers.is_empty() { Vec::new() } else { digit_runs(text.as_bytes()) };
+        self.numbers.clear();
+        for numbers in &lexicon.numbers {
+            self.numbers(numbers, layer, &runs_of_digits);
+        }
+        self.numbers.sort_unstable();
         for starters in &lexicon.starters {
             match starters.near {
                 Near::Anything => Starting::new(starters, layer).all(self, 0..text.len()),
@@ -271,7 +280,7 @@ impl Scanner<'_, '_> {
         if lexicon.digits_min.is_none_or(|least| text.len() < least) {
             return;
         }
-        let runs = digit_runs(text.as_bytes());
+        let runs = if lexicon.numbers.is_empty() { digit_runs(text.as_bytes()) } else { runs_of_digits };
         if runs.iter().map(Range::len).sum::<usize>() < lexicon.digits_min.unwrap_or(0) {
             return;
         }
@@ -287,6 +296,36 @@ impl Scanner<'_, '_> {
             let reach = lexicon.slots.get(*slot).and_then(|s| s.pattern.reach);
             for cluster in clusters(&runs, reach.unwrap_or(usize::MAX), *count) {
                 self.window(*slot, index, around(text, &cluster, reach));
+            }
+        }
+    }
+
+    /// Runs what begins with a digit at the digits that begin words.
+    fn numbers(&mut self, numbers: &'_ Numbers, layer: &Layer<'_>, runs: &[Range<usize>]) {
+        let text = layer.text();
+        let mut reading = numbers.reading();
+        let mut searches: Vec<(usize, Search<'_, '_>)> = Vec::new();
+        let mut hits: Vec<numbers::Hit> = Vec::new();
+        for run in runs.iter().filter(|run| begins_word(text.as_bytes(), run.start)) {
+            hits.clear();
+            reading.at(text.as_bytes(), run.start, run.end, &mut hits);
+            let mut tried = 0_u64;
+            for hit in &hits {
+                let known = numbers.slots.get(hit.at).and_then(|slot| Some((*slot, self.lexicon.slots.get(*slot)?)));
+                let Some((index, slot)) = known.filter(|_| tried >> hit.at & 1 == 0) else { continue };
+                if text.get(run.start..hit.end).is_some_and(|candidate| !slot.pattern.may_be(candidate)) {
+                    continue;
+                }
+                tried |= 1 << hit.at;
+                let at = searches.iter().position(|(known, _)| *known == hit.at).or_else(|| {
+                    searches.push((hit.at, opened(slot, layer)?));
+                    Some(searches.len() - 1)
+                });
+                let Some((_, search)) = at.and_then(|at| searches.get_mut(at)) else { continue };
+                search.start(run.start, &mut |bytes| {
+                    self.numbers.push((index, bytes.start));
+                    self.keep(slot.unit, layer, bytes);
+                });
             }
         }
     }
@@ -340,7 +379,13 @@ impl<'s, 't> Starting<'s, 't> {
             Some(self.searches.len() - 1)
         });
         let Some((_, unit, search)) = at.and_then(|at| self.searches.get_mut(at)) else { return };
-        search.start(start, &mut |bytes| scanner.keep(*unit, self.layer, bytes));
+        let slot = self.starters.slots.get(bit).copied().unwrap_or_default();
+        search.start(start, &mut |bytes| {
+            // A number behind its word may have been found by itself.
+            if scanner.numbers.binary_search(&(slot, bytes.start)).is_err() {
+                scanner.keep(*unit, self.layer, bytes);
+            }
+        });
     }
 }
 
@@ -379,6 +424,12 @@ const fn is_unspaced(c: char) -> bool {
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
         | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3ffff}')
+}
+
+/// Whether a letter or digit of ASCII that stands there is the first of its word.
+fn begins_word(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| text.get(at));
+    !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Runs of ASCII digits.

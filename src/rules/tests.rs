@@ -35,7 +35,7 @@ fn chat(messages: &[(Role, &str)]) -> Query {
     builder.finish()
 }
 
-fn user(text: &str) -> Query {
+pub(super) fn user(text: &str) -> Query {
     chat(&[(Role::User, text)])
 }
 

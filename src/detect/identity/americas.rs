@@ -14,21 +14,24 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "A social security number of the United States.",
         named!("ssn|social[ -]security", r"[0-8][0-9]{2}(?:-[0-9]{2}-| [0-9]{2} |[0-9]{2})[0-9]{4}"),
         us_ssn,
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "us-itin",
         "ITIN",
         "An individual taxpayer number of the United States.",
         named!("itin|taxpayer", r"9[0-9]{2}(?:-[5-9][0-9]-| [5-9][0-9] |[5-9][0-9])[0-9]{4}"),
         us_itin,
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "ca-sin",
         "SIN",
         "A social insurance number of Canada (Luhn).",
         named!("sin|social[ -]insurance|nas", r"[1-79][0-9]{2}(?:[ \-][0-9]{3}[ \-]|[0-9]{3})[0-9]{3}"),
         |candidate| is_told(candidate) && luhn(&digits(candidate)) && !monotonous(&digits(candidate)),
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "br-cpf",
         "CPF",
@@ -69,7 +72,7 @@ pub(in super::super) static TABLE: &[Detector] = &[
 fn us_ssn(candidate: &str) -> bool {
     let told = is_told(candidate);
     let digits = digits(candidate);
-    let [area @ .., a, b, _, _, _, _] = digits.as_slice() else { return false };
+    let [area @ .., a, b, _, _, _, _] = &digits[..] else { return false };
     let serial = digits.get(5..).map_or(0, number);
     // Two numbers that advertising made known.
     let advertised = matches!(number(&digits), 78_051_120 | 219_099_999);

@@ -14,7 +14,8 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "An Aadhaar number of India (Verhoeff), after its name or in groups of four.",
         named!("aadhaar|aadhar|uidai|uid", r"[2-9][0-9]{3}(?:[ \-][0-9]{4}[ \-]|[0-9]{4})[0-9]{4}(?:[ \-][0-9]{4})?"),
         in_aadhaar,
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "in-pan",
         "PAN",
@@ -49,7 +50,8 @@ pub(in super::super) static TABLE: &[Detector] = &[
             r"(?-u:\b)(?<secret>[0-9]{4}(?:[ \-][0-9]{4}[ \-]|[0-9]{4})[0-9]{4}(?:[ \-][0-9]{4})?)(?-u:\b)"
         ),
         jp_my_number,
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "sg-nric",
         "NRIC",
@@ -88,14 +90,16 @@ pub(in super::super) static TABLE: &[Detector] = &[
             let digits = digits(candidate);
             is_told(candidate) && weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !monotonous(&digits)
         },
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "au-medicare",
         "MEDICARE",
         "A Medicare card number of Australia (check digit), after its name or in groups.",
         named!("medicare", r"[2-6][0-9]{3}(?: [0-9]{5} |-[0-9]{5}-|[0-9]{5})[0-9](?:[ /\-]?[0-9])?"),
         au_medicare,
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "za-id",
         "ZA_ID",

@@ -14,7 +14,8 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "A patient number of the National Health Service (modulo 11), after its name.",
         named!("nhs|patient|health", r"[0-9]{3}(?:[ \-][0-9]{3}[ \-]|[0-9]{3})[0-9]{4}"),
         uk_nhs,
-    ),
+    )
+    .after_word(),
     Detector::new(
         "uk-nino",
         "NATIONAL_INSURANCE",
@@ -67,7 +68,8 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "A citizen service number of the Netherlands (eleven test), after its name or in groups.",
         named!("bsn|burgerservice|sofi", r"[0-9]{4}[. ][0-9]{2}[. ][0-9]{3}|[0-9]{9}"),
         nl_bsn,
-    ),
+    )
+    .in_groups(),
     Detector::new(
         "be-national-number",
         "NATIONAL_NUMBER",
@@ -81,7 +83,8 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "A tax number of Portugal (modulo 11), after its name.",
         named!("nif|contribuinte|fiscal", r"[1-35689][0-9]{2}(?: [0-9]{3} |[0-9]{3})[0-9]{3}"),
         |candidate| follows_its_word(candidate) && remainder_check(&digits(candidate), &[9, 8, 7, 6, 5, 4, 3, 2]),
-    ),
+    )
+    .after_word(),
     Detector::new(
         "pl-pesel",
         "PESEL",
