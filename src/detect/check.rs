@@ -3,14 +3,14 @@
 //! Guarantees: total on any text, one pass each. Knows nothing of the table.
 
 /// Digits that need no memory of their own: the longest number that any pattern takes has fewer.
-const FEW: usize = 40;
+const FEW: usize = 48;
 
 /// The digits of a candidate, as numbers.
 #[derive(Clone)]
 pub(super) struct Digits {
     few: [u8; FEW],
     length: usize,
-    /// All of them, where there are more.
+    /// All of them, where there are as many or more.
     many: Vec<u8>,
 }
 
@@ -18,7 +18,11 @@ impl std::ops::Deref for Digits {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        if self.length > FEW { &self.many } else { self.few.get(..self.length).unwrap_or_default() }
+        if self.length > FEW || !self.many.is_empty() {
+            &self.many
+        } else {
+            self.few.get(..self.length).unwrap_or_default()
+        }
     }
 }
 
@@ -31,13 +35,17 @@ impl Default for Digits {
 /// The digits of a candidate, separators left out.
 pub(super) fn digits(candidate: &str) -> Digits {
     let mut digits = Digits::default();
-    for digit in candidate.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0') {
-        match digits.few.get_mut(digits.length) {
-            Some(place) => *place = digit,
-            None if digits.many.is_empty() => digits.many = [&digits.few[..], &[digit]].concat(),
-            None => digits.many.push(digit),
+    for byte in candidate.bytes() {
+        // Every byte is written, and the next one over it unless it is a digit.
+        if let Some(place) = digits.few.get_mut(digits.length) {
+            *place = byte.wrapping_sub(b'0');
+            digits.length += usize::from(byte.is_ascii_digit());
+        } else {
+            let all = candidate.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0');
+            digits.many = all.collect();
+            digits.length = digits.many.len();
+            break;
         }
-        digits.length += 1;
     }
     digits
 }
@@ -98,19 +106,48 @@ pub(super) fn mod11_10(digits: &[u8]) -> bool {
     (11 - product) % 10 == u32::from(*check)
 }
 
-/// The Verhoeff scheme (dihedral group of order ten), the last digit included.
-pub(super) fn verhoeff(digits: &[u8]) -> bool {
-    const TURN: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
-    let permuted = |digit: u8, times: usize| {
-        (0..times % 8).fold(digit, |d, _| TURN.get(usize::from(d)).copied().unwrap_or_default())
-    };
-    let times = |a: u8, b: u8| match (a < 5, b < 5) {
+/// The product of two digits in the dihedral group of order ten.
+const fn turned(a: u8, b: u8) -> u8 {
+    match (a < 5, b < 5) {
         (true, true) => (a + b) % 5,
         (true, false) => (a + b - 5) % 5 + 5,
         (false, true) => (a + 5 - b) % 5 + 5,
         (false, false) => (a + 5 - b) % 5,
-    };
-    digits.iter().rev().enumerate().fold(0, |sum, (i, d)| times(sum, permuted(*d, i))) == 0
+    }
+}
+
+/// By place from the end, modulo eight, and digit: the digit permuted as often.
+static PERMUTED: [[u8; 10]; 8] = {
+    const ONCE: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
+    let mut table = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]; 8];
+    let mut at = 1;
+    while at < 8 {
+        let mut digit = 0;
+        while digit < 10 {
+            table[at][digit] = ONCE[table[at - 1][digit] as usize];
+            digit += 1;
+        }
+        at += 1;
+    }
+    table
+};
+
+/// [`turned`] as a table.
+static TURNED: [[u8; 10]; 10] = {
+    let mut table = [[0; 10]; 10];
+    let mut at = 0;
+    while at < 100_u8 {
+        table[(at / 10) as usize][(at % 10) as usize] = turned(at / 10, at % 10);
+        at += 1;
+    }
+    table
+};
+
+/// The Verhoeff scheme (dihedral group of order ten), the last digit included.
+pub(super) fn verhoeff(digits: &[u8]) -> bool {
+    let of = |row: Option<&[u8; 10]>, digit: u8| row.and_then(|row| row.get(usize::from(digit))).copied();
+    let permuted = digits.iter().rev().zip(PERMUTED.iter().cycle()).map(|(digit, row)| of(Some(row), *digit));
+    permuted.fold(Some(0), |sum, digit| of(TURNED.get(usize::from(sum?)), digit?)) == Some(0)
 }
 
 /// Whether month and day can be a date, in a leap year when the year is not known.
@@ -207,6 +244,7 @@ mod tests {
     #[test]
     fn check_digits_follow_their_standards() {
         assert!(luhn(&digits("79927398713")) && !luhn(&digits("79927398710")));
+        assert!(verhoeff(&digits("236345678904")) && !verhoeff(&digits("236345678940")));
         assert!(verhoeff(&digits("2363")) && !verhoeff(&digits("2364")));
         assert!(mod11_10(&digits("86095742719")) && !mod11_10(&digits("86095742718")));
         assert_eq!(mod97("3214282912345698765432161182".bytes()), 1);

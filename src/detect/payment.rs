@@ -19,7 +19,8 @@ pub(super) static TABLE: &[Detector] = &[
             r")(?-u:\b)"
         ),
         card,
-    ),
+    )
+    .number(card_digits),
     Detector::new(
         "iban",
         "IBAN",
@@ -84,9 +85,20 @@ pub(super) static TABLE: &[Detector] = &[
 /// A card stands alone, or with up to three digits more (its security code) when written in groups.
 fn card(candidate: &str) -> bool {
     let digits = digits(candidate);
-    let valid = |digits: &[u8]| known_card(digits) && luhn(digits) && !monotonous(digits);
     let grouped = candidate.len() > digits.len();
-    valid(&digits) || (grouped && digits.len() > 16 && digits.get(..16).is_some_and(valid))
+    is_card(&digits) || (grouped && has_card(&digits))
+}
+
+fn card_digits(digits: &[u8]) -> bool {
+    is_card(digits) || has_card(digits)
+}
+
+fn has_card(digits: &[u8]) -> bool {
+    digits.len() > 16 && digits.get(..16).is_some_and(is_card)
+}
+
+fn is_card(digits: &[u8]) -> bool {
+    known_card(digits) && luhn(digits) && !monotonous(digits)
 }
 
 /// Whether prefix and length are those of an issuer.

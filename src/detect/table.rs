@@ -24,6 +24,8 @@ pub struct Detector {
     pub context_bytes: usize,
     /// How many digits every candidate that the check confirms holds at least; the pattern may say less.
     pub digits_min: usize,
+    /// What the check asks of the digits of a candidate by themselves, where that is most of it.
+    pub number: Option<fn(&[u8]) -> bool>,
     /// Whether a candidate that begins with a digit can be a real one.
     pub alone: Alone,
     /// Whether a candidate (the whole match) is a real one: check digits, entropy, ranges.
@@ -56,12 +58,29 @@ impl Detector {
         pattern: &'static str,
         check: fn(&str) -> bool,
     ) -> Self {
-        Self { name, mark, about, pattern, keywords: &[], context_bytes: 0, digits_min: 0, alone: Alone::Counts, check }
+        Self {
+            name,
+            mark,
+            about,
+            pattern,
+            keywords: &[],
+            context_bytes: 0,
+            digits_min: 0,
+            number: None,
+            alone: Alone::Counts,
+            check,
+        }
     }
 
     /// The row with the fewest digits that its check confirms.
     pub(super) const fn digits(mut self, least: usize) -> Self {
         self.digits_min = least;
+        self
+    }
+
+    /// The row with what its check asks of the digits by themselves: no number is asked whether it is one in vain.
+    pub(super) const fn number(mut self, may_be: fn(&[u8]) -> bool) -> Self {
+        self.number = Some(may_be);
         self
     }
 

@@ -68,7 +68,7 @@ impl Paths {
     }
 
     pub(super) fn show<'q>(&self, place: Place, text: impl Fn(Piece) -> &'q str) -> String {
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(8);
         let mut at = place;
         while let Some((parent, step)) = self.0.get(at.0 as usize) {
             if matches!(step, Step::Root) {
@@ -77,7 +77,8 @@ impl Paths {
             steps.push(step);
             at = *parent;
         }
-        let mut out = String::new();
+        // Most places are shorter: a message, its content and a piece of it.
+        let mut out = String::with_capacity(32);
         for step in steps.iter().rev() {
             match step {
                 Step::Root => {}

@@ -239,6 +239,17 @@ proptest! {
     }
 
     #[test]
+    fn what_the_check_asks_of_digits_is_asked_of_them_alone(number in prop::sample::select(REAL), other in "[0-9 ./-]{8,22}") {
+        for detector in detect::names().filter_map(detect::by_name) {
+            let Some(may_be) = detector.number else { continue };
+            for candidate in [number, &other] {
+                let digits: Vec<u8> = candidate.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0').collect();
+                prop_assert!(may_be(&digits) || !detector.confirms(candidate), "{detector:?} {candidate}");
+            }
+        }
+    }
+
+    #[test]
     fn what_never_stands_alone_is_never_confirmed_alone(digits in "[0-9]{8,16}", signs in "[ ./-]?[0-9]{0,9}") {
         for detector in detect::names().filter_map(detect::by_name) {
             let grouped = format!("{digits}{signs}");

@@ -5,6 +5,8 @@
 //!
 //! Guarantees: a place where a match begins is never ruled out. Knows nothing of rules.
 
+use std::ops::Range;
+
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use regex_syntax::utf8::Utf8Sequences;
 
@@ -68,6 +70,11 @@ impl Guard {
             return 0;
         }
         1 + self.then.iter().take_while(|set| of_word(set)).count()
+    }
+
+    /// Length of the shortest match, as far as it is known.
+    pub(super) const fn shortest(&self) -> usize {
+        1 + self.then.len()
     }
 
     /// Whether some matches begin with a digit, and those at the edge of a word only.
@@ -281,11 +288,30 @@ impl Guards {
     #[inline]
     pub(super) fn admitted(&self, text: &[u8], start: usize) -> u64 {
         let Some((first, rest)) = text.get(start..).and_then(<[u8]>::split_first) else { return 0 };
-        let of = |row: &[u64; 256]| row.get(usize::from(*first)).copied().unwrap_or_default();
-        let mut left = of(&self.edge);
-        if left != 0 && !is_edge(text, start) {
-            left = of(&self.free);
+        let row = if is_edge(text, start) { &self.edge } else { &self.free };
+        self.behind(of(row, *first), rest)
+    }
+
+    /// Calls `found` with each place of a stretch where patterns could begin, and those as bits.
+    pub(super) fn each(&self, text: &[u8], stretch: Range<usize>, mut found: impl FnMut(usize, u64)) {
+        let mut inside = stretch.start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|byte| is_word(*byte));
+        for (byte, at) in text.get(stretch.clone()).unwrap_or_default().iter().zip(stretch.start..) {
+            let word = is_word(*byte);
+            let possible = of(if word == inside { &self.free } else { &self.edge }, *byte);
+            inside = word;
+            if possible == 0 {
+                continue;
+            }
+            let left = self.behind(possible, text.get(at + 1..).unwrap_or_default());
+            if left != 0 {
+                found(at, left);
+            }
         }
+    }
+
+    /// Which of the patterns go on with these bytes behind their first.
+    #[inline]
+    fn behind(&self, mut left: u64, rest: &[u8]) -> u64 {
         if let Some(fits) = self.fits.get(rest.len()) {
             left &= fits;
         }
@@ -293,10 +319,15 @@ impl Guards {
             if left == 0 {
                 break;
             }
-            left &= row.get(usize::from(*byte)).copied().unwrap_or_default();
+            left &= of(row, *byte);
         }
         left
     }
+}
+
+#[inline]
+fn of(row: &[u64; 256], byte: u8) -> u64 {
+    row.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

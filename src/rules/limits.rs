@@ -50,4 +50,4 @@ pub(super) const START_REACH_MAX: usize = 192;
 /// Largest compiled form of all patterns that are tried together at a digit.
 pub(super) const NUMBERS_NFA_BYTES_MAX: usize = 4 << 20;
 /// Room for the lazily built states of those: shapes of numbers are few, and what a prompt makes up is forgotten again.
-pub(super) const NUMBERS_CACHE_BYTES_MAX: usize = 2 << 20;
+pub(super) const NUMBERS_CACHE_BYTES_MAX: usize = 1 << 20;

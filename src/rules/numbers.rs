@@ -7,8 +7,11 @@
 //!
 //! Guarantees: a place where a pattern matches is never passed over. Knows nothing of rules.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::start;
@@ -32,27 +35,59 @@ pub(super) struct Numbers {
     guards: Guards,
     /// Those that are nothing without a sign between their digits, or a word before them.
     grouped: u64,
+    /// The shortest text that any of them matches.
+    pub(super) shortest: usize,
     engine: OnceLock<Option<Engine>>,
 }
 
-/// A pattern that may match: its place among the slots, and where it would end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Patterns that may match: their places among the slots, as bits, and where they would end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hit {
-    pub(super) at: usize,
-    pub(super) end: usize,
+    pub(super) patterns: u64,
+    /// `None` when nobody knows.
+    pub(super) end: Option<usize>,
 }
 
+/// An automaton, read through a table of the steps that were made.
 #[derive(Debug)]
 struct Engine {
     dfa: DFA,
-    scratch: Mutex<Option<Box<Cache>>>,
+    /// What a byte is to the automaton, by place: the first one, or one behind it.
+    kinds: [[u8; 256]; 2],
+    /// A byte of each kind.
+    bytes: Vec<u8>,
+    scratch: Mutex<Option<Box<Scratch>>>,
 }
+
+/// What an engine remembers of the texts before.
+#[derive(Debug)]
+struct Scratch {
+    cache: Cache,
+    /// By state and kind of byte: the state behind it, [`UNKNOWN`] before it is asked for.
+    steps: Vec<u32>,
+    /// By state and number of digits: the state behind so many, [`UNKNOWN`] before it is asked for.
+    jumps: Vec<u32>,
+    /// By state: the automaton's own name, and which patterns end there.
+    states: Vec<(LazyStateID, u64)>,
+    known: BTreeMap<LazyStateID, u32>,
+}
+
+/// A step that nobody has made yet.
+const UNKNOWN: u32 = u32::MAX;
+/// The state that nothing leads out of.
+const DEAD: u32 = u32::MAX >> 1;
+/// A jump over digits behind some of which a pattern ends: they are read one by one.
+const ON_FOOT: u32 = UNKNOWN - 1;
+/// Digits that are jumped over at once.
+const JUMP_MAX: usize = 16;
+/// Marks states where patterns end.
+const ENDS: u32 = 1 << 30;
 
 /// One reading of a text.
 pub(super) struct Reading<'n> {
     numbers: &'n Numbers,
     engine: Option<&'n Engine>,
-    cache: Option<Box<Cache>>,
+    scratch: Option<Box<Scratch>>,
 }
 
 impl Numbers {
@@ -72,6 +107,7 @@ impl Numbers {
                 sources: patterns.iter().map(|(_, pattern)| pattern.source().into()).collect(),
                 guards: Guards::of(&guards).into_iter().next()?,
                 grouped: grouped.fold(0, |bits, (bit, _): (u32, _)| bits | 1 << bit),
+                shortest: guards.iter().map(|guard| guard.shortest()).min()?,
                 engine: OnceLock::new(),
             })
         };
@@ -79,8 +115,8 @@ impl Numbers {
     }
 
     /// Begins to read a text.
-    pub(super) fn reading(&self) -> Reading<'_> {
-        Reading { numbers: self, engine: None, cache: None }
+    pub(super) const fn reading(&self) -> Reading<'_> {
+        Reading { numbers: self, engine: None, scratch: None }
     }
 
     fn engine(&self) -> Option<&Engine> {
@@ -98,90 +134,204 @@ impl Engine {
         let config = DFA::config()
             .match_kind(MatchKind::All)
             .cache_capacity(NUMBERS_CACHE_BYTES_MAX)
-            .skip_cache_capacity_check(true);
+            .skip_cache_capacity_check(true)
+            // There is no more room then; what reads by the table begins anew.
+            .minimum_cache_clear_count(Some(0));
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
-        Some(Self { dfa, scratch: Mutex::default() })
+        let classes = dfa.byte_classes().clone();
+        let behind = |byte: u8| if byte.is_ascii_digit() { DIGIT } else { byte };
+        let kinds = [
+            std::array::from_fn(|byte| u8::try_from(byte).map_or(0, |byte| classes.get(byte))),
+            std::array::from_fn(|byte| u8::try_from(byte).map_or(0, |byte| classes.get(behind(byte)))),
+        ];
+        let bytes = classes.representatives(..).filter_map(|unit| unit.as_u8()).collect();
+        Some(Self { dfa, kinds, bytes, scratch: Mutex::default() })
     }
 }
 
 impl Reading<'_> {
-    /// Adds which patterns could match from the digit at `start` on, which stands at the edge of a word, in the order of
-    /// their ends. `digits_end` is where its digits end.
-    pub(super) fn at(&mut self, text: &[u8], start: usize, digits_end: usize, hits: &mut Vec<Hit>) {
+    /// Adds which patterns could match from the beginning of the first of these runs of digits, which stands at the edge
+    /// of a word, in the order of their ends. No digits are between the runs.
+    pub(super) fn at(&mut self, text: &[u8], runs: &[Range<usize>], hits: &mut Vec<Hit>) {
+        let numbers = self.numbers;
+        let Some(Range { start, end: digits_end }) = runs.first().cloned() else { return };
         if self.engine.is_none() {
-            self.engine = self.numbers.engine();
+            self.engine = numbers.engine();
         }
-        let Some(engine) = self.engine else { return self.all(text, start, hits) };
-        let cache = self.cache.get_or_insert_with(|| {
-            let kept = engine.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
-            kept.unwrap_or_else(|| Box::new(engine.dfa.create_cache()))
-        });
-        let first = hits.len();
-        if engine.read(cache, text, start, |at, end| hits.push(Hit { at, end })).is_none() {
-            hits.truncate(first);
-            return self.all(text, start, hits);
-        }
-        let is_grouped = |at: usize| self.numbers.grouped >> at & 1 == 1;
         let mut admitted = None;
-        let mut kept = first;
-        for index in first..hits.len() {
-            let Some(hit) = hits.get(index).copied() else { break };
-            if hit.end <= digits_end && is_grouped(hit.at) {
-                continue;
+        let mut admitted = || *admitted.get_or_insert_with(|| numbers.guards.admitted(text, start));
+        let Some(engine) = self.engine else { return hits.push(Hit { patterns: admitted(), end: None }) };
+        let scratch = self.scratch.get_or_insert_with(|| engine.scratch());
+        let before = hits.len();
+        let read = engine.read(scratch, text, runs, |patterns, end| {
+            let patterns = if end <= digits_end { patterns & !numbers.grouped } else { patterns };
+            if patterns == 0 {
+                return;
             }
-            let admitted = *admitted.get_or_insert_with(|| self.numbers.guards.admitted(text, start));
-            if admitted >> hit.at & 1 == 1
-                && let Some(place) = hits.get_mut(kept)
-            {
-                *place = hit;
-                kept += 1;
+            let patterns = patterns & admitted();
+            if patterns != 0 {
+                hits.push(Hit { patterns, end: Some(end) });
             }
+        });
+        if read.is_none() {
+            hits.truncate(before);
+            hits.push(Hit { patterns: admitted(), end: None });
         }
-        hits.truncate(kept);
-    }
-
-    /// Every pattern, by its guard alone, with an end that nobody knows.
-    fn all(&self, text: &[u8], start: usize, hits: &mut Vec<Hit>) {
-        let admitted = self.numbers.guards.admitted(text, start);
-        let bits = (0..self.numbers.slots.len()).filter(|at| admitted >> at & 1 == 1);
-        hits.extend(bits.map(|at| Hit { at, end: usize::MAX }));
     }
 }
 
 impl Engine {
-    /// Calls `found` with each pattern and end; nothing when it cannot be said.
-    fn read(&self, cache: &mut Cache, text: &[u8], start: usize, mut found: impl FnMut(usize, usize)) -> Option<()> {
-        let (first, rest) = text.get(start..)?.split_first()?;
-        let config = start::Config::new().anchored(Anchored::Yes);
-        let state = self.dfa.start_state(cache, &config).ok()?;
-        let mut state = self.dfa.next_state(cache, state, *first).ok()?;
-        let matched = |cache: &Cache, state, end, found: &mut dyn FnMut(usize, usize)| {
-            for index in 0..self.dfa.match_len(cache, state) {
-                found(self.dfa.match_pattern(cache, state, index).as_usize(), end);
+    /// The states met so far, for one reading alone.
+    fn scratch(&self) -> Box<Scratch> {
+        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.unwrap_or_else(|| Box::new(Scratch::new(self.dfa.create_cache())))
+    }
+
+    /// Calls `found` with patterns and their end; nothing when it cannot be said.
+    fn read(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        runs: &[Range<usize>],
+        found: impl FnMut(u64, usize),
+    ) -> Option<()> {
+        let read = self.steps(scratch, text, runs, found);
+        if read.is_none() {
+            self.dfa.reset_cache(&mut scratch.cache);
+            scratch.steps.clear();
+            scratch.jumps.clear();
+            scratch.states.clear();
+            scratch.known.clear();
+        }
+        read
+    }
+
+    fn steps(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        runs: &[Range<usize>],
+        mut found: impl FnMut(u64, usize),
+    ) -> Option<()> {
+        let [first_kinds, kinds] = &self.kinds;
+        if scratch.states.is_empty() {
+            let config = start::Config::new().anchored(Anchored::Yes);
+            let begin = self.dfa.start_state(&mut scratch.cache, &config).ok()?;
+            self.state(scratch, begin);
+        }
+        let mut runs = runs.iter();
+        let mut run = runs.next()?.clone();
+        let mut state = self.step(scratch, 0, usize::from(*first_kinds.get(usize::from(*text.get(run.start)?))?))?;
+        run.start += 1;
+        let mut at = run.start;
+        if run.is_empty() {
+            run = runs.next().cloned().unwrap_or(text.len()..text.len());
+        }
+        while let Some(byte) = text.get(at) {
+            let length = run.end.saturating_sub(at);
+            if at == run.start && (1..=JUMP_MAX).contains(&length) {
+                let next = self.jump(scratch, state, length)?;
+                if next == DEAD {
+                    return Some(());
+                }
+                if next != ON_FOOT {
+                    (state, at) = (next, run.end);
+                    run = runs.next().cloned().unwrap_or(text.len()..text.len());
+                    continue;
+                }
             }
-        };
-        for (byte, end) in rest.iter().zip(start + 1..) {
-            let byte = if byte.is_ascii_digit() { DIGIT } else { *byte };
-            state = self.dfa.next_state(cache, state, byte).ok()?;
+            state = self.step(scratch, state, usize::from(*kinds.get(usize::from(*byte))?))?;
             // A match is told by the state behind its last byte.
-            if state.is_match() {
-                matched(&*cache, state, end, &mut found);
-            } else if state.is_dead() {
-                return Some(());
+            if state >= ENDS {
+                if state == DEAD {
+                    return Some(());
+                }
+                found(scratch.states.get((state & !ENDS) as usize)?.1, at);
+            }
+            at += 1;
+            if at == run.end {
+                run = runs.next().cloned().unwrap_or(text.len()..text.len());
             }
         }
-        let state = self.dfa.next_eoi_state(cache, state).ok()?;
-        if state.is_match() {
-            matched(&*cache, state, text.len(), &mut found);
+        let state = self.step(scratch, state, self.bytes.len())?;
+        if state >= ENDS && state != DEAD {
+            found(scratch.states.get((state & !ENDS) as usize)?.1, text.len());
         }
         Some(())
+    }
+
+    /// The state behind so many digits that are none of them the first.
+    #[inline]
+    fn jump(&self, scratch: &mut Scratch, state: u32, digits: usize) -> Option<u32> {
+        let at = (state & !ENDS) as usize * JUMP_MAX + digits - 1;
+        let known = scratch.jumps.get(at).copied()?;
+        if known != UNKNOWN {
+            return Some(known);
+        }
+        let [_, kinds] = &self.kinds;
+        let digit = usize::from(*kinds.get(usize::from(DIGIT))?);
+        let mut next = state;
+        for _ in 0..digits {
+            next = self.step(scratch, next, digit)?;
+            if next >= ENDS {
+                next = if next == DEAD { DEAD } else { ON_FOOT };
+                break;
+            }
+        }
+        *scratch.jumps.get_mut(at)? = next;
+        Some(next)
+    }
+
+    /// The state behind a kind of byte, or behind the text for the kind past the last.
+    #[inline]
+    fn step(&self, scratch: &mut Scratch, state: u32, kind: usize) -> Option<u32> {
+        let at = (state & !ENDS) as usize * (self.bytes.len() + 1) + kind;
+        match scratch.steps.get(at).copied()? {
+            UNKNOWN => self.learn(scratch, state, kind, at),
+            next => Some(next),
+        }
+    }
+
+    #[cold]
+    fn learn(&self, scratch: &mut Scratch, state: u32, kind: usize, at: usize) -> Option<u32> {
+        let (from, _) = *scratch.states.get((state & !ENDS) as usize)?;
+        let next = match self.bytes.get(kind) {
+            Some(byte) => self.dfa.next_state(&mut scratch.cache, from, *byte),
+            None => self.dfa.next_eoi_state(&mut scratch.cache, from),
+        };
+        let next = next.ok()?;
+        let next = if next.is_dead() { DEAD } else { self.state(scratch, next) };
+        *scratch.steps.get_mut(at)? = next;
+        Some(next)
+    }
+
+    /// The number of a state of the automaton.
+    fn state(&self, scratch: &mut Scratch, state: LazyStateID) -> u32 {
+        if let Some(known) = scratch.known.get(&state) {
+            return *known;
+        }
+        let ending = if state.is_match() { self.dfa.match_len(&scratch.cache, state) } else { 0 };
+        let pattern = |at: usize| self.dfa.match_pattern(&scratch.cache, state, at).as_usize();
+        let ends = (0..ending).map(pattern).fold(0, |bits, pattern| bits | 1 << pattern);
+        let number = u32::try_from(scratch.states.len()).unwrap_or(DEAD) | if ending > 0 { ENDS } else { 0 };
+        scratch.states.push((state, ends));
+        scratch.steps.resize(scratch.states.len() * (self.bytes.len() + 1), UNKNOWN);
+        scratch.jumps.resize(scratch.states.len() * JUMP_MAX, UNKNOWN);
+        scratch.known.insert(state, number);
+        number
+    }
+}
+
+impl Scratch {
+    const fn new(cache: Cache) -> Self {
+        Self { cache, steps: Vec::new(), jumps: Vec::new(), states: Vec::new(), known: BTreeMap::new() }
     }
 }
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        if let (Some(engine), Some(cache)) = (self.engine, self.cache.take()) {
-            *engine.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(cache);
+        if let (Some(engine), Some(scratch)) = (self.engine, self.scratch.take()) {
+            *engine.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch);
         }
     }
 }

@@ -4,18 +4,18 @@
 //! weighed apart. Knows nothing of bytes, postures and clearances.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::coverage::{NamedGap, refusal, sayings, weighty_gaps};
 use super::evaluate::{Answer, Counted, Evidence, Sight};
 use super::layer::Pieces;
+use super::lexicon::Unit;
 use super::redaction::Redaction;
 use super::scan::{Scan, scan};
 use super::set::{Compiled, CompiledRule, RuleSet};
 use super::{Action, ChainRef, Context, Denial, DenialCode, Disposition, Failure, Finding, Mode, Verdict};
 use crate::base::limits::FINDINGS_MAX;
-use crate::query::{PartId, Query};
+use crate::query::{PartId, Query, RoleSet};
 
 /// What all rules say together.
 #[derive(Debug)]
@@ -72,6 +72,10 @@ struct Weighing<'a> {
     set: &'a RuleSet,
     query: &'a Query,
     opinion: Opinion,
+    /// What was found, by whom: made a finding only when it is kept.
+    found_by: Vec<Draft<'a>>,
+    /// Units whose every finding in these roles is to be redacted already.
+    redacted: Vec<(Unit, RoleSet)>,
     /// Routes to alert, by the number of the finding before findings are put in order.
     alerts: Vec<(Option<String>, usize)>,
     /// The first finding of each rule: kept before any other.
@@ -93,7 +97,17 @@ impl<'a> Weighing<'a> {
             redacts_nothing: false,
             failed_open: false,
         };
-        Self { set, query, opinion, alerts: Vec::new(), first: BTreeSet::new(), found: BTreeMap::new() }
+        let (found_by, redacted) = (Vec::new(), Vec::new());
+        Self {
+            set,
+            query,
+            opinion,
+            found_by,
+            redacted,
+            alerts: Vec::new(),
+            first: BTreeSet::new(),
+            found: BTreeMap::new(),
+        }
     }
 
     fn weigh(&mut self, verdict: Verdict, mode: Mode) {
@@ -116,21 +130,21 @@ impl<'a> Weighing<'a> {
         }
     }
 
-    fn matched(&mut self, policy: &Compiled, rule: &CompiledRule, evidence: &[Evidence<'_>]) {
+    fn matched(&mut self, policy: &'a Compiled, rule: &'a CompiledRule, evidence: &[Evidence<'a>]) {
         let verdict = verdict_of(&rule.action);
         self.weigh(verdict, policy.mode);
-        let first = self.opinion.findings.len();
+        let first = self.found_by.len();
         self.first.insert(first);
         let found = evidence.iter().take(self.room(verdict).max(1));
-        self.opinion.findings.extend(found.map(|one| finding(self.query, policy, rule, one)));
-        *self.found.entry(verdict).or_default() += self.opinion.findings.len() - first;
+        self.found_by.extend(found.map(|one| Draft::Match(policy, rule, one.clone())));
+        *self.found.entry(verdict).or_default() += self.found_by.len() - first;
         if policy.mode == Mode::Audit {
             return;
         }
         match &rule.action {
             Action::Allow => {}
             Action::Alert { route } => self.alerts.push((route.clone(), first)),
-            Action::Redact => self.redact(evidence),
+            Action::Redact => self.redact(rule.roles, evidence),
             Action::Hold { chain } => {
                 self.opinion.chains.insert(chain.clone());
             }
@@ -149,13 +163,22 @@ impl<'a> Weighing<'a> {
         FINDINGS_MAX.saturating_sub(self.found.range(verdict..).map(|(_, count)| count).sum())
     }
 
-    fn redact(&mut self, evidence: &[Evidence<'_>]) {
-        let texts = evidence.iter().filter_map(|one| one.text.as_ref());
-        let before = self.opinion.redactions.len();
-        self.opinion
-            .redactions
-            .extend(texts.map(|(unit, at)| Redaction { at: Pieces::clone(at), name: self.set.lexicon.mark(*unit) }));
-        self.opinion.redacts_nothing |= self.opinion.redactions.len() == before;
+    /// Rules often look for the same: what one of them brings already is not brought again.
+    fn redact(&mut self, roles: RoleSet, evidence: &[Evidence<'_>]) {
+        let known = self.redacted.len();
+        let mut names_text = false;
+        for same in evidence.chunk_by(|a, b| a.text.map(|text| text.0) == b.text.map(|text| text.0)) {
+            let Some(Evidence { text: Some((unit, _)), .. }) = same.first() else { continue };
+            names_text = true;
+            if self.redacted.iter().take(known).any(|one| *one == (*unit, roles)) {
+                continue;
+            }
+            self.redacted.push((*unit, roles));
+            let name = self.set.lexicon.mark(*unit);
+            let texts = same.iter().filter_map(|one| one.text);
+            self.opinion.redactions.extend(texts.map(|(_, at)| Redaction { at: Pieces::clone(at), name }));
+        }
+        self.opinion.redacts_nothing |= !names_text;
     }
 
     fn failed(&mut self, policy: &Compiled, rule: &CompiledRule, why: &str) {
@@ -164,8 +187,8 @@ impl<'a> Weighing<'a> {
             Failure::Allow => Verdict::Allow,
         };
         self.weigh(verdict, policy.mode);
-        self.first.insert(self.opinion.findings.len());
-        self.opinion.findings.push(Finding {
+        self.first.insert(self.found_by.len());
+        self.found_by.push(Draft::Made(Finding {
             policy: Arc::clone(&policy.name),
             rule: Arc::clone(&rule.name),
             verdict,
@@ -173,7 +196,7 @@ impl<'a> Weighing<'a> {
             matcher: "error".into(),
             at: Vec::new(),
             place: why.to_owned(),
-        });
+        }));
         match (policy.mode, rule.on_error) {
             (Mode::Audit, _) => {}
             (Mode::Enforce, Failure::Allow) => self.opinion.failed_open = true,
@@ -195,8 +218,8 @@ impl<'a> Weighing<'a> {
                 Disposition::Deny => Verdict::Deny,
             };
             self.weigh(verdict, one.mode);
-            self.first.insert(self.opinion.findings.len());
-            self.opinion.findings.push(Finding {
+            self.first.insert(self.found_by.len());
+            self.found_by.push(Draft::Made(Finding {
                 policy: Arc::clone(one.policy),
                 rule: Arc::clone(one.rule),
                 verdict,
@@ -204,7 +227,7 @@ impl<'a> Weighing<'a> {
                 matcher: "coverage".into(),
                 at: Vec::new(),
                 place: format!("{} ({})", gap.place, gap.kind.name()),
-            });
+            }));
             if one.mode == Mode::Enforce {
                 match one.action {
                     Disposition::Allow => {}
@@ -230,19 +253,62 @@ impl<'a> Weighing<'a> {
     /// rest; the most restrictive of each.
     fn finish(mut self) -> Opinion {
         let alerting: BTreeSet<usize> = self.alerts.iter().map(|(_, finding)| *finding).collect();
-        let mut order: Vec<usize> = (0..self.opinion.findings.len()).collect();
-        let verdict = |index: &usize| self.opinion.findings.get(*index).map(|finding| finding.verdict);
+        let mut order: Vec<usize> = (0..self.found_by.len()).collect();
+        let verdict = |index: &usize| self.found_by.get(*index).map(Draft::verdict);
         let dispensable = |index: &usize| (!alerting.contains(index), !self.first.contains(index));
-        order.sort_by_key(|index| (dispensable(index), std::cmp::Reverse(verdict(index))));
-        order.truncate(FINDINGS_MAX);
+        if order.len() > FINDINGS_MAX {
+            order.sort_by_cached_key(|index| (dispensable(index), std::cmp::Reverse(verdict(index))));
+            order.truncate(FINDINGS_MAX);
+        }
         order.sort_by_key(|index| (std::cmp::Reverse(verdict(index)), *index));
         let alerts = std::mem::take(&mut self.alerts).into_iter();
         let placed = |finding: usize| order.iter().position(|index| *index == finding);
         self.opinion.alerts = alerts.filter_map(|(route, finding)| Some((route, placed(finding)?))).collect();
-        let mut findings: Vec<Option<Finding>> =
-            std::mem::take(&mut self.opinion.findings).into_iter().map(Some).collect();
-        self.opinion.findings = order.iter().filter_map(|index| findings.get_mut(*index)?.take()).collect();
+        let mut places = Places { query: self.query, last: None };
+        let mut findings = Vec::with_capacity(order.len());
+        findings.extend(order.iter().filter_map(|index| Some(self.found_by.get(*index)?.finding(&mut places))));
+        self.opinion.findings = findings;
         self.opinion
+    }
+}
+
+/// A finding in the making: more are found than are kept, and most of the work is to say where.
+enum Draft<'a> {
+    Made(Finding),
+    Match(&'a Compiled, &'a CompiledRule, Evidence<'a>),
+}
+
+impl Draft<'_> {
+    const fn verdict(&self) -> Verdict {
+        match self {
+            Self::Made(finding) => finding.verdict,
+            Self::Match(_, rule, _) => verdict_of(&rule.action),
+        }
+    }
+
+    fn finding(&self, places: &mut Places<'_>) -> Finding {
+        match self {
+            Self::Made(finding) => finding.clone(),
+            Self::Match(policy, rule, evidence) => shown(places, policy, rule, evidence),
+        }
+    }
+}
+
+/// Places as people write them. Findings of one part stand together, so the last one is kept.
+struct Places<'q> {
+    query: &'q Query,
+    last: Option<(PartId, String)>,
+}
+
+impl Places<'_> {
+    fn of(&mut self, part: PartId) -> String {
+        if let Some((last, place)) = &self.last
+            && *last == part
+        {
+            return place.clone();
+        }
+        let place = self.query.part(part).map(|part| self.query.place_of(part)).unwrap_or_default();
+        self.last.insert((part, place)).1.clone()
     }
 }
 
@@ -252,12 +318,15 @@ fn denial(code: DenialCode, message: String, policy: &Compiled, rule: &CompiledR
 
 /// A finding as people and records see it.
 pub(super) fn finding(query: &Query, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence<'_>) -> Finding {
+    shown(&mut Places { query, last: None }, policy, rule, evidence)
+}
+
+fn shown(places: &mut Places<'_>, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence<'_>) -> Finding {
     let at = evidence.text.map_or_else(Pieces::new, |(_, at)| at.clone());
-    let place = |piece: &(PartId, Range<usize>)| query.part(piece.0).map(|part| query.place_of(part));
     let place = match at.as_slice() {
         [] => evidence.measured.clone(),
-        [only] => place(only).unwrap_or_default(),
-        [first, .., last] => format!("{} to {}", place(first).unwrap_or_default(), place(last).unwrap_or_default()),
+        [only] => places.of(only.0),
+        [first, .., last] => format!("{} to {}", places.of(first.0), places.of(last.0)),
     };
     Finding {
         policy: Arc::clone(&policy.name),

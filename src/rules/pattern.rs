@@ -199,9 +199,14 @@ impl Pattern {
         self.detector.map_or(Alone::Counts, |detector| detector.alone)
     }
 
-    /// Whether the check of the detector would take this for one, were it a match.
-    pub(super) fn may_be(&self, candidate: &str) -> bool {
-        self.detector.is_none_or(|detector| detector.confirms(candidate))
+    /// Whether the check of the detector could take this for one, were it a match that begins with a digit: by its digits,
+    /// where these are known, and by the whole of it, where that is.
+    pub(super) fn may_be(&self, candidate: Option<&str>, digits: Option<&[u8]>) -> bool {
+        let Some(detector) = self.detector else { return true };
+        if detector.number.zip(digits).is_some_and(|(may_be, digits)| !may_be(digits)) {
+            return false;
+        }
+        candidate.is_none_or(|candidate| detector.confirms(candidate))
     }
 
     pub(super) fn source(&self) -> &str {

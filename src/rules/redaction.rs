@@ -115,16 +115,25 @@ fn without_covered(
 /// Numbers of marks within one query.
 #[derive(Default)]
 struct Numbers<'q> {
-    known: HashMap<(&'static str, &'q str), usize>,
-    next: HashMap<&'static str, usize>,
+    /// By the place of the name in `next`, and the text.
+    known: HashMap<(usize, &'q str), usize>,
+    /// Names, and how many numbers of each are given.
+    next: Vec<(&'static str, usize)>,
 }
 
 impl<'q> Numbers<'q> {
     fn mark(&mut self, name: &'static str, text: &'q str) -> String {
-        let next = self.next.entry(name).or_insert(0);
-        let number = *self.known.entry((name, text)).or_insert_with(|| {
-            *next += 1;
-            *next
+        // A query has marks of a few names only.
+        let at = self.next.iter().position(|(known, _)| *known == name).unwrap_or(self.next.len());
+        if at == self.next.len() {
+            self.next.push((name, 0));
+        }
+        let next = self.next.get_mut(at);
+        let number = *self.known.entry((at, text)).or_insert_with(|| {
+            next.map_or(0, |(_, next)| {
+                *next += 1;
+                *next
+            })
         });
         let mut mark = String::with_capacity(name.len() + 6);
         let _ = write!(mark, "[{name}_{number}]");

@@ -116,7 +116,9 @@ impl Found {
     }
 
     fn within(&self, roles: RoleSet) -> bool {
-        crate::query::Role::ALL.iter().all(|role| self.roles & (1 << *role as u8) == 0 || roles.holds(*role))
+        // Most rules are for all roles.
+        roles == RoleSet::ALL
+            || crate::query::Role::ALL.iter().all(|role| self.roles & (1 << *role as u8) == 0 || roles.holds(*role))
     }
 }
 
@@ -137,7 +139,7 @@ pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
     }
     for unit in units.values_mut() {
         unit.drop_accidents();
-        unit.found.sort_by(|a, b| order(a).cmp(order(b)));
+        unit.found.sort_by(|a, b| order(a).next().cmp(&order(b).next()).then_with(|| order(a).cmp(order(b))));
         unit.found.dedup_by(|a, b| a.at == b.at);
     }
     units.retain(|_, unit| !unit.found.is_empty());
@@ -171,12 +173,13 @@ impl Scanner<'_, '_> {
         let (lexicon, layers) = (self.lexicon, self.layers);
         let Some(literals) = lexicon.literals() else { return };
         let mut runs = Vec::new();
+        let mut open = vec![usize::MAX; lexicon.slots.len()];
         for (layer, text) in layers.all.iter().enumerate().map(|(index, layer)| (index, layer.text())) {
             literals.each(text.as_bytes(), |literal, bytes| {
                 for owner in lexicon.owners(literal) {
                     match owner {
                         Owner::Keyword(unit, boundary) => self.keyword(*unit, *boundary, layer, bytes.clone()),
-                        Owner::Atom(slot, offset) => self.tell(*slot, *offset, layer, &bytes, &mut runs),
+                        Owner::Atom(slot, offset) => self.tell(*slot, *offset, layer, &bytes, (&mut runs, &mut open)),
                     }
                 }
             });
@@ -191,8 +194,15 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Notes where a pattern is to run because of a literal.
-    fn tell(&self, slot: usize, offset: Offset, layer: usize, bytes: &Range<usize>, runs: &mut Vec<Run>) {
+    /// Notes where a pattern is to run because of a literal; `open` holds the place of each slot's last stretch.
+    fn tell(
+        &self,
+        slot: usize,
+        offset: Offset,
+        layer: usize,
+        bytes: &Range<usize>,
+        (runs, open): (&mut Vec<Run>, &mut [usize]),
+    ) {
         let (Some(pattern), Some(text)) =
             (self.lexicon.slots.get(slot).map(|slot| &slot.pattern), self.layers.all.get(layer).map(Layer::text))
         else {
@@ -204,31 +214,40 @@ impl Scanner<'_, '_> {
             runs.extend(admitted.map(|start| Run { slot, layer, start, end: None }));
             return;
         }
-        let wanted = around(text, bytes, pattern.reach);
-        match runs.last_mut() {
-            Some(Run { slot: s, layer: l, start, end: Some(end) })
-                if (*s, *l) == (slot, layer) && wanted.start <= *end && *start <= wanted.end =>
+        let reach = pattern.reach.unwrap_or(text.len());
+        // Characters are made whole when the pattern runs.
+        let wanted = bytes.start.saturating_sub(reach)..bytes.end.saturating_add(reach).min(text.len());
+        let Some(last) = open.get_mut(slot) else { return };
+        match runs.get_mut(*last) {
+            Some(Run { layer: l, start, end: Some(end), .. })
+                if *l == layer && wanted.start <= *end && *start <= wanted.end =>
             {
                 *start = wanted.start.min(*start);
                 *end = wanted.end.max(*end);
             }
-            _ => runs.push(Run { slot, layer, start: wanted.start, end: Some(wanted.end) }),
+            _ => {
+                *last = runs.len();
+                runs.push(Run { slot, layer, start: wanted.start, end: Some(wanted.end) });
+            }
         }
     }
 
     /// Runs patterns at places and in stretches, each stretch once.
     fn run(&mut self, mut runs: Vec<Run>) {
+        // In order already but for windows of patterns that several literals tell of.
         runs.sort();
+        runs.dedup();
         for same in runs.chunk_by(|a, b| (a.slot, a.layer) == (b.slot, b.layer)) {
             let Some(first) = same.first() else { continue };
+            let Some(text) = self.layers.all.get(first.layer).map(Layer::text) else { continue };
             self.search(first.slot, first.layer, |search, found| {
                 let mut open: Option<Range<usize>> = None;
                 for run in same {
-                    match (run.end, &mut open) {
+                    match (run.end.map(|end| text.ceil_char_boundary(end)), &mut open) {
                         (None, _) => search.start(run.start, found),
                         (Some(end), Some(window)) if run.start <= window.end => window.end = window.end.max(end),
                         (Some(end), _) => {
-                            if let Some(window) = open.replace(run.start..end) {
+                            if let Some(window) = open.replace(text.floor_char_boundary(run.start)..end) {
                                 search.window(window, found);
                             }
                         }
@@ -261,10 +280,16 @@ impl Scanner<'_, '_> {
     fn digits(&mut self, index: usize, layer: &Layer<'_>) {
         let text = layer.text();
         let lexicon = self.lexicon;
-        let runs_of_digits = if lexicon.numbers.is_empty() { Vec::new() } else { digit_runs(text.as_bytes()) };
+        let is_long = |numbers: &Numbers| text.len() >= numbers.shortest;
+        let with_numbers = lexicon.numbers.iter().any(is_long);
+        let runs_of_digits = if with_numbers { digit_runs(text.as_bytes()) } else { Vec::new() };
         self.numbers.clear();
-        for numbers in &lexicon.numbers {
-            self.numbers(numbers, layer, &runs_of_digits);
+        if !runs_of_digits.is_empty() {
+            let digits = runs_of_digits.iter().filter_map(|run| text.as_bytes().get(run.clone())).flatten();
+            let digits: Vec<u8> = digits.map(|digit| digit - b'0').collect();
+            for numbers in lexicon.numbers.iter().filter(|numbers| is_long(numbers)) {
+                self.numbers(numbers, layer, &runs_of_digits, &digits);
+            }
         }
         self.numbers.sort_unstable();
         for starters in &lexicon.starters {
@@ -280,7 +305,7 @@ impl Scanner<'_, '_> {
         if lexicon.digits_min.is_none_or(|least| text.len() < least) {
             return;
         }
-        let runs = if lexicon.numbers.is_empty() { digit_runs(text.as_bytes()) } else { runs_of_digits };
+        let runs = if with_numbers { runs_of_digits } else { digit_runs(text.as_bytes()) };
         if runs.iter().map(Range::len).sum::<usize>() < lexicon.digits_min.unwrap_or(0) {
             return;
         }
@@ -301,31 +326,48 @@ impl Scanner<'_, '_> {
     }
 
     /// Runs what begins with a digit at the digits that begin words.
-    fn numbers(&mut self, numbers: &'_ Numbers, layer: &Layer<'_>, runs: &[Range<usize>]) {
+    fn numbers(&mut self, numbers: &Numbers, layer: &Layer<'_>, runs: &[Range<usize>], digits: &[u8]) {
         let text = layer.text();
         let mut reading = numbers.reading();
-        let mut searches: Vec<(usize, Search<'_, '_>)> = Vec::new();
+        let mut searches: Vec<(u32, Search<'_, '_>)> = Vec::new();
         let mut hits: Vec<numbers::Hit> = Vec::new();
-        for run in runs.iter().filter(|run| begins_word(text.as_bytes(), run.start)) {
+        let mut first_digit = 0;
+        for (at, run) in runs.iter().enumerate() {
+            let first = first_digit;
+            first_digit += run.len();
+            if !begins_word(text.as_bytes(), run.start) {
+                continue;
+            }
             hits.clear();
-            reading.at(text.as_bytes(), run.start, run.end, &mut hits);
-            let mut tried = 0_u64;
+            reading.at(text.as_bytes(), runs.get(at..).unwrap_or_default(), &mut hits);
+            let mut tried = 0;
             for hit in &hits {
-                let known = numbers.slots.get(hit.at).and_then(|slot| Some((*slot, self.lexicon.slots.get(*slot)?)));
-                let Some((index, slot)) = known.filter(|_| tried >> hit.at & 1 == 0) else { continue };
-                if text.get(run.start..hit.end).is_some_and(|candidate| !slot.pattern.may_be(candidate)) {
-                    continue;
+                let number = hit.end.and_then(|end| {
+                    let spanned = || runs.iter().skip(at).take_while(|run| run.start < end);
+                    let whole = spanned().all(|run| run.end <= end);
+                    digits.get(first..first + spanned().map(Range::len).sum::<usize>()).filter(|_| whole)
+                });
+                let mut left = hit.patterns & !tried;
+                while left != 0 {
+                    let bit = left.trailing_zeros();
+                    left &= left - 1;
+                    let index = numbers.slots.get(bit as usize).copied().unwrap_or_default();
+                    let Some(slot) = self.lexicon.slots.get(index) else { continue };
+                    let candidate = hit.end.and_then(|end| text.get(run.start..end));
+                    if !slot.pattern.may_be(candidate, number) {
+                        continue;
+                    }
+                    tried |= 1 << bit;
+                    let known = searches.iter().position(|(known, _)| *known == bit).or_else(|| {
+                        searches.push((bit, opened(slot, layer)?));
+                        Some(searches.len() - 1)
+                    });
+                    let Some((_, search)) = known.and_then(|at| searches.get_mut(at)) else { continue };
+                    search.start(run.start, &mut |bytes| {
+                        self.numbers.push((index, bytes.start));
+                        self.keep(slot.unit, layer, bytes);
+                    });
                 }
-                tried |= 1 << hit.at;
-                let at = searches.iter().position(|(known, _)| *known == hit.at).or_else(|| {
-                    searches.push((hit.at, opened(slot, layer)?));
-                    Some(searches.len() - 1)
-                });
-                let Some((_, search)) = at.and_then(|at| searches.get_mut(at)) else { continue };
-                search.start(run.start, &mut |bytes| {
-                    self.numbers.push((index, bytes.start));
-                    self.keep(slot.unit, layer, bytes);
-                });
             }
         }
     }
@@ -357,14 +399,18 @@ impl<'s, 't> Starting<'s, 't> {
     }
 
     fn all(&mut self, scanner: &mut Scanner<'s, '_>, window: Range<usize>) {
-        for start in window {
-            self.at(scanner, start);
-        }
+        let guards = &self.starters.guards;
+        guards.each(self.layer.text().as_bytes(), window, |start, admitted| self.each(scanner, start, admitted));
     }
 
     #[inline]
     fn at(&mut self, scanner: &mut Scanner<'s, '_>, start: usize) {
-        let mut admitted = self.starters.guards.admitted(self.layer.text().as_bytes(), start);
+        let admitted = self.starters.guards.admitted(self.layer.text().as_bytes(), start);
+        self.each(scanner, start, admitted);
+    }
+
+    #[inline]
+    fn each(&mut self, scanner: &mut Scanner<'s, '_>, start: usize, mut admitted: u64) {
         while admitted != 0 {
             let bit = admitted.trailing_zeros() as usize;
             admitted &= admitted - 1;

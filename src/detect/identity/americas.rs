@@ -15,6 +15,7 @@ pub(in super::super) static TABLE: &[Detector] = &[
         named!("ssn|social[ -]security", r"[0-8][0-9]{2}(?:-[0-9]{2}-| [0-9]{2} |[0-9]{2})[0-9]{4}"),
         us_ssn,
     )
+    .number(us_ssn_digits)
     .in_groups(),
     Detector::new(
         "us-itin",
@@ -31,21 +32,24 @@ pub(in super::super) static TABLE: &[Detector] = &[
         named!("sin|social[ -]insurance|nas", r"[1-79][0-9]{2}(?:[ \-][0-9]{3}[ \-]|[0-9]{3})[0-9]{3}"),
         |candidate| is_told(candidate) && luhn(&digits(candidate)) && !monotonous(&digits(candidate)),
     )
+    .number(luhn)
     .in_groups(),
     Detector::new(
         "br-cpf",
         "CPF",
         "A taxpayer number of a person in Brazil (two check digits).",
         r"(?-u:\b)[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}[\-/]?[0-9]{2}(?-u:\b)",
-        br_cpf,
-    ),
+        |candidate| br_cpf(&digits(candidate)),
+    )
+    .number(br_cpf),
     Detector::new(
         "br-cnpj",
         "CNPJ",
         "A taxpayer number of a company in Brazil (two check digits).",
         r"(?-u:\b)[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}/?[0-9]{4}-?[0-9]{2}(?-u:\b)",
-        br_cnpj,
-    ),
+        |candidate| br_cnpj(&digits(candidate)),
+    )
+    .number(br_cnpj),
     Detector::new(
         "mx-curp",
         "CURP",
@@ -70,17 +74,15 @@ pub(in super::super) static TABLE: &[Detector] = &[
 ];
 
 fn us_ssn(candidate: &str) -> bool {
-    let told = is_told(candidate);
-    let digits = digits(candidate);
-    let [area @ .., a, b, _, _, _, _] = &digits[..] else { return false };
+    is_told(candidate) && us_ssn_digits(&digits(candidate))
+}
+
+fn us_ssn_digits(digits: &[u8]) -> bool {
+    let [area @ .., a, b, _, _, _, _] = digits else { return false };
     let serial = digits.get(5..).map_or(0, number);
     // Two numbers that advertising made known.
-    let advertised = matches!(number(&digits), 78_051_120 | 219_099_999);
-    told && !matches!(number(area), 0 | 666 | 900..)
-        && (*a, *b) != (0, 0)
-        && serial != 0
-        && !advertised
-        && !monotonous(&digits)
+    let advertised = matches!(number(digits), 78_051_120 | 219_099_999);
+    !matches!(number(area), 0 | 666 | 900..) && (*a, *b) != (0, 0) && serial != 0 && !advertised && !monotonous(digits)
 }
 
 fn us_itin(candidate: &str) -> bool {
@@ -95,20 +97,18 @@ fn modulo_11(digits: &[u8], weights: &[u32]) -> bool {
     u32::from(*check) == if rest > 9 { 0 } else { rest }
 }
 
-fn br_cpf(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn br_cpf(digits: &[u8]) -> bool {
     let Some(first) = digits.get(..10) else { return false };
-    !monotonous(&digits)
+    !monotonous(digits)
         && modulo_11(first, &[10, 9, 8, 7, 6, 5, 4, 3, 2])
-        && modulo_11(&digits, &[11, 10, 9, 8, 7, 6, 5, 4, 3, 2])
+        && modulo_11(digits, &[11, 10, 9, 8, 7, 6, 5, 4, 3, 2])
 }
 
-fn br_cnpj(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn br_cnpj(digits: &[u8]) -> bool {
     let Some(first) = digits.get(..13) else { return false };
-    !monotonous(&digits)
+    !monotonous(digits)
         && modulo_11(first, &[5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2])
-        && modulo_11(&digits, &[6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2])
+        && modulo_11(digits, &[6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2])
 }
 
 fn mx_curp(candidate: &str) -> bool {

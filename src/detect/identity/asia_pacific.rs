@@ -13,8 +13,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "AADHAAR",
         "An Aadhaar number of India (Verhoeff), after its name or in groups of four.",
         named!("aadhaar|aadhar|uidai|uid", r"[2-9][0-9]{3}(?:[ \-][0-9]{4}[ \-]|[0-9]{4})[0-9]{4}(?:[ \-][0-9]{4})?"),
-        in_aadhaar,
+        |candidate| is_told(candidate) && in_aadhaar(&digits(candidate)),
     )
+    .number(in_aadhaar)
     .in_groups(),
     Detector::new(
         "in-pan",
@@ -49,8 +50,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
             r"|\x{500b}\x{4eba}\x{756a}\x{53f7})(?:[ -/:-~]|\x{ff1a}){0,40}?)?",
             r"(?-u:\b)(?<secret>[0-9]{4}(?:[ \-][0-9]{4}[ \-]|[0-9]{4})[0-9]{4}(?:[ \-][0-9]{4})?)(?-u:\b)"
         ),
-        jp_my_number,
+        |candidate| is_told(candidate) && jp_my_number(&digits(candidate)),
     )
+    .number(jp_my_number)
     .in_groups(),
     Detector::new(
         "sg-nric",
@@ -86,19 +88,18 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "TFN",
         "A tax file number of Australia (modulo 11), after its name or in groups.",
         named!("tfn|tax[ -]file", r"[0-9]{3}(?: [0-9]{3} |-[0-9]{3}-|[0-9]{3})[0-9]{3}"),
-        |candidate| {
-            let digits = digits(candidate);
-            is_told(candidate) && weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !monotonous(&digits)
-        },
+        |candidate| is_told(candidate) && au_tfn(&digits(candidate)),
     )
+    .number(au_tfn)
     .in_groups(),
     Detector::new(
         "au-medicare",
         "MEDICARE",
         "A Medicare card number of Australia (check digit), after its name or in groups.",
         named!("medicare", r"[2-6][0-9]{3}(?: [0-9]{5} |-[0-9]{5}-|[0-9]{5})[0-9](?:[ /\-]?[0-9])?"),
-        au_medicare,
+        |candidate| is_told(candidate) && au_medicare(&digits(candidate)),
     )
+    .number(au_medicare)
     .in_groups(),
     Detector::new(
         "za-id",
@@ -121,9 +122,8 @@ pub(in super::super) static TABLE: &[Detector] = &[
 ];
 
 /// A fourth group of four makes it a card number.
-fn in_aadhaar(candidate: &str) -> bool {
-    let digits = digits(candidate);
-    digits.len() == 12 && is_told(candidate) && verhoeff(&digits) && !monotonous(&digits)
+fn in_aadhaar(digits: &[u8]) -> bool {
+    digits.len() == 12 && verhoeff(digits) && !monotonous(digits)
 }
 
 fn cn_resident_id(candidate: &str) -> bool {
@@ -134,12 +134,14 @@ fn cn_resident_id(candidate: &str) -> bool {
         && candidate.chars().last().map(|c| c.to_ascii_uppercase()) == check
 }
 
-fn jp_my_number(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn jp_my_number(digits: &[u8]) -> bool {
+    if digits.len() != 12 {
+        return false;
+    }
     let Some((check, body)) = digits.split_last() else { return false };
     let rest = weighted(body, &[6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
     let expected = if rest < 2 { 0 } else { 11 - rest };
-    digits.len() == 12 && is_told(candidate) && expected == u32::from(*check) && !monotonous(&digits)
+    expected == u32::from(*check) && !monotonous(digits)
 }
 
 fn sg_nric(candidate: &str) -> bool {
@@ -184,8 +186,11 @@ fn th_id(candidate: &str) -> bool {
     (11 - sum % 11) % 10 == u32::from(*check)
 }
 
-fn au_medicare(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn au_tfn(digits: &[u8]) -> bool {
+    weighted(digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !monotonous(digits)
+}
+
+fn au_medicare(digits: &[u8]) -> bool {
     let check = digits.get(8).copied().map(u32::from);
-    is_told(candidate) && check == Some(weighted(&digits, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10)
+    check == Some(weighted(digits, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10)
 }

@@ -31,8 +31,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "TAX_ID",
         "A tax number of a person in Germany (ISO 7064).",
         r"(?-u:\b)[1-9][0-9](?: [0-9]{3} [0-9]{3} |[0-9]{6})[0-9]{3}(?-u:\b)",
-        de_tax_id,
-    ),
+        |candidate| de_tax_id(&digits(candidate)),
+    )
+    .number(de_tax_id),
     Detector::new(
         "de-id-card",
         "ID_CARD",
@@ -67,16 +68,18 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "BSN",
         "A citizen service number of the Netherlands (eleven test), after its name or in groups.",
         named!("bsn|burgerservice|sofi", r"[0-9]{4}[. ][0-9]{2}[. ][0-9]{3}|[0-9]{9}"),
-        nl_bsn,
+        |candidate| is_told(candidate) && nl_bsn(&digits(candidate)),
     )
+    .number(nl_bsn)
     .in_groups(),
     Detector::new(
         "be-national-number",
         "NATIONAL_NUMBER",
         "A national number of Belgium (modulo 97).",
         r"(?-u:\b)[0-9]{2}\.?[0-9]{2}\.?[0-9]{2}-?[0-9]{3}\.?[0-9]{2}(?-u:\b)",
-        be_national_number,
-    ),
+        |candidate| be_national_number(&digits(candidate)),
+    )
+    .number(be_national_number),
     Detector::new(
         "pt-nif",
         "NIF",
@@ -90,8 +93,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "PESEL",
         "A population registry number of Poland (date and check digit).",
         r"(?-u:\b)[0-9]{2}(?:[02468][1-9]|[13579][0-2])[0-3][0-9]{6}(?-u:\b)",
-        pl_pesel,
-    ),
+        |candidate| pl_pesel(&digits(candidate)),
+    )
+    .number(pl_pesel),
     Detector::new(
         "se-personnummer",
         "PERSONNUMMER",
@@ -111,8 +115,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "FODSELSNUMMER",
         "A birth number of Norway (two check digits).",
         r"(?-u:\b)[0-7][0-9][0-9]{4} ?[0-9]{5}(?-u:\b)",
-        no_fodselsnummer,
-    ),
+        |candidate| no_fodselsnummer(&digits(candidate)),
+    )
+    .number(no_fodselsnummer),
     Detector::new(
         "dk-cpr",
         "CPR",
@@ -140,8 +145,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "CNP",
         "A personal number of Romania (date and check digit).",
         r"(?-u:\b)[1-8][0-9]{2}[01][0-9][0-3][0-9]{7}(?-u:\b)",
-        ro_cnp,
-    ),
+        |candidate| ro_cnp(&digits(candidate)),
+    )
+    .number(ro_cnp),
     Detector::new(
         "bg-egn",
         "EGN",
@@ -155,8 +161,9 @@ pub(in super::super) static TABLE: &[Detector] = &[
         "TCKN",
         "An identity number of Turkey (two check digits).",
         r"(?-u:\b)[1-9][0-9]{10}(?-u:\b)",
-        tr_tckn,
-    ),
+        |candidate| tr_tckn(&digits(candidate)),
+    )
+    .number(tr_tckn),
 ];
 
 /// The last digit is the sum of weights modulo 11, or that from eleven; ten and eleven count as zero.
@@ -174,8 +181,7 @@ fn uk_nhs(candidate: &str) -> bool {
 }
 
 /// One digit of the first ten occurs twice or three times, and only one, the rest at most once.
-fn de_tax_id(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn de_tax_id(digits: &[u8]) -> bool {
     let Some(body) = digits.get(..10) else { return false };
     let mut times = [0_u8; 10];
     for digit in body {
@@ -184,7 +190,7 @@ fn de_tax_id(candidate: &str) -> bool {
         }
     }
     let repeated: Vec<u8> = times.into_iter().filter(|n| *n > 1).collect();
-    matches!(repeated.as_slice(), [2 | 3]) && mod11_10(&digits)
+    matches!(repeated.as_slice(), [2 | 3]) && mod11_10(digits)
 }
 
 fn de_id_card(candidate: &str) -> bool {
@@ -227,15 +233,13 @@ fn it_codice_fiscale(candidate: &str) -> bool {
     check.chars().next().map(value) == Some(sum % 26)
 }
 
-fn nl_bsn(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn nl_bsn(digits: &[u8]) -> bool {
     let Some((check, body)) = digits.split_last() else { return false };
     let sum = weighted(body, &[9, 8, 7, 6, 5, 4, 3, 2]);
-    is_told(candidate) && sum % 11 == u32::from(*check) && sum > 0 && !monotonous(&digits)
+    sum % 11 == u32::from(*check) && sum > 0 && !monotonous(digits)
 }
 
-fn be_national_number(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn be_national_number(digits: &[u8]) -> bool {
     let (Some(body), Some(check)) = (digits.get(..9), digits.get(9..)) else { return false };
     let (month, day) = (digits.get(2..4).map_or(0, number), digits.get(4..6).map_or(0, number));
     let dated = month_day(if month > 40 { month - 40 } else { month % 20 }, day);
@@ -243,12 +247,11 @@ fn be_national_number(candidate: &str) -> bool {
     dated && (rest(number(body)) == number(check) || rest(number(body) + 2_000_000_000) == number(check))
 }
 
-fn pl_pesel(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn pl_pesel(digits: &[u8]) -> bool {
     let (month, day) = (digits.get(2..4).map_or(0, number), digits.get(4..6).map_or(0, number));
     month_day(month % 20, day)
-        && weighted(&digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]).is_multiple_of(10)
-        && !monotonous(&digits)
+        && weighted(digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]).is_multiple_of(10)
+        && !monotonous(digits)
 }
 
 /// Without century and hyphen, ten digits could be anything: then it does not count.
@@ -273,13 +276,12 @@ fn day_month_first(digits: &[u8]) -> bool {
     month_day(digits.get(2..4).map_or(0, number), digits.get(..2).map_or(0, number))
 }
 
-fn no_fodselsnummer(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn no_fodselsnummer(digits: &[u8]) -> bool {
     let (month, day) = (digits.get(2..4).map_or(0, number), digits.get(..2).map_or(0, number));
     // Temporary numbers add forty to the day, test numbers forty or eighty to the month.
     month_day(month % 40, if day > 40 { day - 40 } else { day })
-        && weighted(&digits, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
-        && weighted(&digits, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
+        && weighted(digits, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
+        && weighted(digits, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
 }
 
 fn cz_birth_number(candidate: &str) -> bool {
@@ -289,8 +291,7 @@ fn cz_birth_number(candidate: &str) -> bool {
     month_day(if month > 20 { month - 20 } else { month }, day) && number(&digits).is_multiple_of(11)
 }
 
-fn ro_cnp(candidate: &str) -> bool {
-    let digits = digits(candidate);
+fn ro_cnp(digits: &[u8]) -> bool {
     let Some((check, body)) = digits.split_last() else { return false };
     let rest = weighted(body, &[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]) % 11;
     month_day(digits.get(3..5).map_or(0, number), digits.get(5..7).map_or(0, number))
@@ -306,10 +307,9 @@ fn bg_egn(candidate: &str) -> bool {
         && weighted(body, &[2, 4, 8, 5, 10, 9, 7, 3, 6]) % 11 % 10 == u32::from(*check)
 }
 
-fn tr_tckn(candidate: &str) -> bool {
-    let digits = digits(candidate);
-    let odd = weighted(&digits, &[1, 0, 1, 0, 1, 0, 1, 0, 1]);
-    let even = weighted(&digits, &[0, 1, 0, 1, 0, 1, 0, 1]);
+fn tr_tckn(digits: &[u8]) -> bool {
+    let odd = weighted(digits, &[1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    let even = weighted(digits, &[0, 1, 0, 1, 0, 1, 0, 1]);
     let Some([tenth, eleventh]) = digits.get(9..) else { return false };
     (odd * 7 + 10 * 9 - even) % 10 == u32::from(*tenth) && (odd + even + u32::from(*tenth)) % 10 == u32::from(*eleventh)
 }
