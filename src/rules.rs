@@ -42,6 +42,7 @@ mod layer;
 mod lexicon;
 mod limits;
 mod literals;
+mod marks;
 mod node;
 mod numbers;
 mod opinion;

@@ -65,7 +65,7 @@ impl Query {
             // The body was checked to be UTF-8 as a whole; a span that cut a character would read as empty, and
             // the property `every_part_reads_back` holds decoders to that never happening.
             Piece::Body(span) => {
-                self.body.get(span.range()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
+                self.body.get(span.range()).and_then(|b| simdutf8::basic::from_utf8(b).ok()).unwrap_or_default()
             }
             Piece::Arena(span) => self.arena.get(span.range()).unwrap_or_default(),
         }

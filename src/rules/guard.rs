@@ -112,21 +112,6 @@ impl Guard {
     }
 }
 
-/// Where runs of at least `length` letters, digits and underscores begin. Looks from where a run would have to reach
-/// backwards, so that shorter words are passed over.
-pub(super) fn runs(text: &[u8], length: usize, mut begins: impl FnMut(usize)) {
-    let mut at = 0_usize;
-    while let Some(window) = text.get(at..at.saturating_add(length)) {
-        if let Some(stop) = window.iter().rposition(|byte| !is_word(*byte)) {
-            at += stop + 1;
-            continue;
-        }
-        begins(at);
-        let rest = text.get(at + length..).unwrap_or_default();
-        at += length + rest.iter().take_while(|byte| is_word(**byte)).count() + 1;
-    }
-}
-
 /// Whether one of the bytes before and at a place belongs to a word and the other does not.
 #[inline]
 fn is_edge(text: &[u8], at: usize) -> bool {
@@ -366,15 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_begin_where_words_do() {
-        let begins = |text: &str| {
-            let mut found = Vec::new();
-            runs(text.as_bytes(), 3, |at| found.push(at));
-            found
-        };
-        assert_eq!(begins("abc ab abcd_1 a-bcd"), [0, 7, 16]);
-        assert_eq!(begins("ab"), [0; 0]);
-        assert_eq!(begins("  abc"), [2]);
+    fn words_that_every_match_begins_with_are_counted() {
         assert_eq!(Guard::of(&parse(r"\b[0-9]{4}[A-Z]+ x").unwrap()).run(), 5);
         assert_eq!(Guard::of(&parse(r"[0-9]{4}").unwrap()).run(), 0);
         assert_eq!(Guard::of(&parse(r"\b[0-9]{2}-?[0-9]").unwrap()).run(), 2);

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::marks::Marks;
 use super::view::{self, DecodeBudget, View};
 use crate::query::{Part, PartId, PartKind, Query, Role};
 
@@ -29,14 +30,29 @@ pub(super) struct Layer<'q> {
     text: Cow<'q, str>,
     view: Option<View>,
     source: Source,
+    marks: Marks,
 }
 
-impl Layer<'_> {
+impl<'q> Layer<'q> {
+    fn of_view(view: View, source: Source) -> Self {
+        let marks = Marks::of(view.text.as_bytes());
+        Self { text: Cow::Borrowed(""), view: Some(view), source, marks }
+    }
+
+    fn of_text(text: Cow<'q, str>, source: Source) -> Self {
+        let marks = Marks::of(text.as_bytes());
+        Self { text, view: None, source, marks }
+    }
+
     pub(super) fn text(&self) -> &str {
         match &self.view {
             Some(view) => &view.text,
             None => &self.text,
         }
+    }
+
+    pub(super) const fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Whether it joins parts, and counts only for what crosses a seam.
@@ -84,23 +100,22 @@ impl<'q> Layers<'q> {
 
     fn part(&mut self, id: PartId, part: &Part, text: &'q str, budget: &mut DecodeBudget) {
         let source = || Source::Part(id, part.role);
-        self.all.push(Layer { text: Cow::Borrowed(text), view: None, source: source() });
+        let layer = Layer::of_text(Cow::Borrowed(text), source());
         if matches!(part.kind, PartKind::Number) {
-            return;
+            return self.all.push(layer);
         }
-        let folded = view::folded(text);
-        let mut views = view::decoded(text, budget);
-        if let Some(folded) = &folded {
-            views.extend(folded.decoded_anew(text, budget));
+        let folded = if layer.marks.plain { None } else { view::folded(text) };
+        let mut views = view::decoded_by(text, &layer.marks, budget);
+        self.all.push(layer);
+        let folded = folded.map(|folded| Layer::of_view(folded, source()));
+        if let Some(Layer { view: Some(folded), marks, .. }) = &folded {
+            views.extend(folded.decoded_anew(marks, text, budget));
         }
         for view in &views {
-            if let Some(folded) = view.folded() {
-                self.all.push(Layer { text: Cow::Borrowed(""), view: Some(folded), source: source() });
-            }
+            self.all.extend(view.folded().map(|folded| Layer::of_view(folded, source())));
         }
-        for view in folded.into_iter().chain(views) {
-            self.all.push(Layer { text: Cow::Borrowed(""), view: Some(view), source: source() });
-        }
+        self.all.extend(folded);
+        self.all.extend(views.into_iter().map(|view| Layer::of_view(view, source())));
         if std::mem::take(&mut budget.exceeded) {
             self.beyond.push(id);
         }
@@ -146,11 +161,10 @@ impl<'q> Layers<'q> {
             let (text, links) = chain.joined(between);
             let source = self.chains.len();
             self.chains.push(links);
-            let folded = view::folded(&text);
-            self.all.push(Layer { text: Cow::Owned(text), view: None, source: Source::Chain(source) });
-            if folded.is_some() {
-                self.all.push(Layer { text: Cow::Borrowed(""), view: folded, source: Source::Chain(source) });
-            }
+            let layer = Layer::of_text(Cow::Owned(text), Source::Chain(source));
+            let folded = if layer.marks.plain { None } else { view::folded(layer.text()) };
+            self.all.push(layer);
+            self.all.extend(folded.map(|folded| Layer::of_view(folded, Source::Chain(source))));
         }
     }
 

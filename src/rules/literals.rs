@@ -1,29 +1,21 @@
 //! One automaton over all literals, read in one pass whatever their number.
 //!
 //! Of each literal the automaton knows a short window, the one that the fewest others share; where a window is found, the
-//! whole literal is compared. So the automaton stays small enough to be dense and near at hand. A text is read in several
-//! slices side by side, since each step waits for memory and the steps of one slice depend on each other.
+//! whole literal is compared. So the automaton stays small enough to be dense and near at hand.
 //!
 //! Guarantees: finds every occurrence of every literal, ASCII case left out, with any run of white space for a space. Knows
 //! nothing of rules, or of what a literal is part of.
+
+mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
+use walk::{Automaton, KINDS, MARK};
 
-/// Slices read side by side: enough to hide the latency of the second-level cache.
-const LANES: usize = 8;
-/// Shortest text that is cut into slices: cutting costs some steps of each.
-const LANES_BYTES_MIN: usize = 256;
-/// How far back the beginning of a slice may look for what a window reaches back to; white space may be longer.
-const BACK_BYTES_MAX: usize = 64;
 /// Shortest word of a phrase that is window enough.
 const WORD_MIN: usize = 4;
-/// Kinds of bytes that the automaton tells apart; a power of two, so that a row is found by a shift.
-const KINDS: usize = 64;
-/// Marks a state where something is to be compared.
-const MARK: u16 = 1 << 15;
 /// Signs that may stand in place of the spaces of a phrase: `project-nightingale` is the project nightingale.
 const JOINTS: [u8; 4] = *b"-_./";
 
@@ -48,15 +40,12 @@ struct Entry {
 /// The automaton.
 #[derive(Debug)]
 pub(super) struct Literals {
-    kinds: [u8; 256],
-    /// Rows of next states, each with its mark.
-    table: Vec<[u16; KINDS]>,
+    automaton: Automaton,
     /// By state, where its part of `candidates` ends.
     ends: Vec<u32>,
     candidates: Vec<u32>,
     entries: Vec<Entry>,
     arena: Vec<u8>,
-    window_max: usize,
 }
 
 impl Literals {
@@ -66,26 +55,26 @@ impl Literals {
         for window_max in (2..=LITERAL_WINDOW_MAX).rev() {
             let windows = windows(literals, &kinds, window_max);
             if let Some(trie) = Trie::new(literals, &windows, &kinds) {
-                return trie.finish(literals, &windows, kinds, window_max);
+                return trie.finish(literals, &windows, kinds);
             }
         }
         // INVARIANT: windows of one kind have at most as many states as there are kinds.
         let windows = windows(literals, &kinds, 1);
         let trie = Trie::new(literals, &windows, &kinds).unwrap_or_else(Trie::empty);
-        trie.finish(literals, &windows, kinds, 1)
+        trie.finish(literals, &windows, kinds)
     }
 
-    /// Calls `found` with each literal and its place; places of one slice of the text come in the order of their windows.
+    /// Calls `found` with each literal and its place, in no order.
     pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
-        for hits in self.hits(text) {
-            for (end, state) in hits {
-                let state = usize::from(state & !MARK);
-                let end_of = |state: usize| self.ends.get(state).map_or(0, |end| *end as usize);
-                let output = state.checked_sub(1).map_or(0, end_of)..end_of(state);
-                for literal in self.candidates.get(output).unwrap_or_default() {
-                    if let Some(place) = self.compare(*literal, text, end as usize) {
-                        found(*literal as usize, place);
-                    }
+        let mut hits = Vec::new();
+        self.automaton.hits(text, &mut hits);
+        for (end, state) in hits {
+            let state = usize::from(state & !MARK);
+            let end_of = |state: usize| self.ends.get(state).map_or(0, |end| *end as usize);
+            let output = state.checked_sub(1).map_or(0, end_of)..end_of(state);
+            for literal in self.candidates.get(output).unwrap_or_default() {
+                if let Some(place) = self.compare(*literal, text, end as usize) {
+                    found(*literal as usize, place);
                 }
             }
         }
@@ -116,87 +105,6 @@ impl Literals {
             }
         }
         Some(start..rest)
-    }
-
-    /// Ends of windows and the states there, by slice.
-    fn hits(&self, text: &[u8]) -> [Vec<(u32, u16)>; LANES] {
-        let mut hits: [Vec<(u32, u16)>; LANES] = Default::default();
-        let length = if text.len() < LANES_BYTES_MIN { 0 } else { text.len() / LANES };
-        let mut states = [0; LANES];
-        let warm = (0..LANES)
-            .zip(&mut states)
-            .all(|(lane, state)| self.warm(text, lane * length).inspect(|warm| *state = *warm).is_some());
-        let length = if warm { length } else { 0 };
-        let [.., last] = &mut states;
-        if length > 0 {
-            self.side_by_side(text, length, &mut states, &mut hits);
-        } else {
-            *last = 0;
-        }
-        let ([.., state], [.., last]) = (states, &mut hits);
-        self.alone(text, length * LANES, state, last);
-        hits
-    }
-
-    /// The state at a place of a text; `None` when it would have to look back too far.
-    fn warm(&self, text: &[u8], at: usize) -> Option<u16> {
-        let (mut start, mut left) = (at, self.window_max - 1);
-        while left > 0 && start > 0 {
-            start -= 1;
-            let byte = *text.get(start)?;
-            let goes_on =
-                is_space(byte) && start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|b| is_space(*b));
-            left -= usize::from(!goes_on);
-            if at - start > BACK_BYTES_MAX {
-                return None;
-            }
-        }
-        Some(text.get(start..at)?.iter().fold(0, |state, byte| self.next(state, *byte)))
-    }
-
-    fn side_by_side(&self, text: &[u8], length: usize, states: &mut [u16; LANES], hits: &mut [Vec<(u32, u16)>; LANES]) {
-        let slice = |lane: usize| text.get(lane * length..(lane + 1) * length).unwrap_or_default().iter();
-        let halves =
-            (slice(0).zip(slice(1)).zip(slice(2).zip(slice(3))), slice(4).zip(slice(5)).zip(slice(6).zip(slice(7))));
-        let mut now = *states;
-        for (at, (((b0, b1), (b2, b3)), ((b4, b5), (b6, b7)))) in halves.0.zip(halves.1).enumerate() {
-            // Spelled out, so that the states stay in registers.
-            let [s0, s1, s2, s3, s4, s5, s6, s7] = now;
-            now = [
-                self.next(s0, *b0),
-                self.next(s1, *b1),
-                self.next(s2, *b2),
-                self.next(s3, *b3),
-                self.next(s4, *b4),
-                self.next(s5, *b5),
-                self.next(s6, *b6),
-                self.next(s7, *b7),
-            ];
-            if now.iter().fold(0, |marks, state| marks | *state) >= MARK {
-                for ((lane, state), hits) in now.into_iter().enumerate().zip(hits.iter_mut()) {
-                    if state >= MARK {
-                        hits.push((narrow(lane * length + at + 1), state));
-                    }
-                }
-            }
-        }
-        *states = now;
-    }
-
-    fn alone(&self, text: &[u8], from: usize, mut state: u16, hits: &mut Vec<(u32, u16)>) {
-        for (at, byte) in text.iter().enumerate().skip(from) {
-            state = self.next(state, *byte);
-            if state >= MARK {
-                hits.push((narrow(at + 1), state));
-            }
-        }
-    }
-
-    #[inline]
-    fn next(&self, state: u16, byte: u8) -> u16 {
-        let kind = self.kinds.get(usize::from(byte)).copied().unwrap_or_default();
-        let row = self.table.get(usize::from(state & !MARK));
-        row.and_then(|row| row.get(usize::from(kind))).copied().unwrap_or_default()
     }
 }
 
@@ -402,13 +310,7 @@ impl Trie {
     }
 
     /// Marks the states with something to compare.
-    fn finish(
-        mut self,
-        literals: &[(&[u8], Spelling)],
-        windows: &[Range<usize>],
-        kinds: [u8; 256],
-        window_max: usize,
-    ) -> Literals {
+    fn finish(mut self, literals: &[(&[u8], Spelling)], windows: &[Range<usize>], kinds: [u8; 256]) -> Literals {
         self.close();
         self.fold_space(usize::from(kinds.get(usize::from(b' ')).copied().unwrap_or_default()));
         let mut marks = vec![0; self.rows.len()];
@@ -426,8 +328,6 @@ impl Trie {
             candidates.extend_from_slice(here.map_or(&[], |here| here));
             ends.push(narrow(candidates.len()));
         }
-        let mut table = self.rows;
-        table.shrink_to_fit();
         let mut arena = Vec::new();
         let entries = literals.iter().zip(windows).map(|((text, spelling), window)| {
             let start = narrow(arena.len());
@@ -435,7 +335,7 @@ impl Trie {
             Entry { text: start..narrow(arena.len()), window_end: narrow(window.end), spelling: *spelling }
         });
         let entries = entries.collect();
-        Literals { kinds, table, ends, candidates, entries, arena, window_max }
+        Literals { automaton: Automaton::new(kinds, &self.rows), ends, candidates, entries, arena }
     }
 }
 

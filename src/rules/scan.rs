@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::atoms::Offset;
-use super::guard::runs;
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
 use super::numbers::{self, Numbers};
@@ -20,8 +19,6 @@ use crate::query::{PartId, Query, RoleSet};
 
 /// Findings inside a part that are compared with one across its seam: matches overlap few others of the same pattern.
 const NEIGHBOURS: usize = 8;
-/// Bytes looked at together for a digit.
-const LANE: usize = 32;
 
 /// One finding of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -280,15 +277,13 @@ impl Scanner<'_, '_> {
     fn digits(&mut self, index: usize, layer: &Layer<'_>) {
         let text = layer.text();
         let lexicon = self.lexicon;
-        let is_long = |numbers: &Numbers| text.len() >= numbers.shortest;
-        let with_numbers = lexicon.numbers.iter().any(is_long);
-        let runs_of_digits = if with_numbers { digit_runs(text.as_bytes()) } else { Vec::new() };
+        let runs = layer.marks().digit_runs();
         self.numbers.clear();
-        if !runs_of_digits.is_empty() {
-            let digits = runs_of_digits.iter().filter_map(|run| text.as_bytes().get(run.clone())).flatten();
+        if !runs.is_empty() {
+            let digits = runs.iter().filter_map(|run| text.as_bytes().get(run.clone())).flatten();
             let digits: Vec<u8> = digits.map(|digit| digit - b'0').collect();
-            for numbers in lexicon.numbers.iter().filter(|numbers| is_long(numbers)) {
-                self.numbers(numbers, layer, &runs_of_digits, &digits);
+            for numbers in lexicon.numbers.iter().filter(|numbers| text.len() >= numbers.shortest) {
+                self.numbers(numbers, layer, &runs, &digits);
             }
         }
         self.numbers.sort_unstable();
@@ -297,7 +292,7 @@ impl Scanner<'_, '_> {
                 Near::Anything => Starting::new(starters, layer).all(self, 0..text.len()),
                 Near::Run(length) => {
                     let mut starting = Starting::new(starters, layer);
-                    runs(text.as_bytes(), length, |start| starting.at(self, start));
+                    layer.marks().runs(length, |start| starting.at(self, start));
                 }
                 Near::Digits { .. } => {}
             }
@@ -305,8 +300,7 @@ impl Scanner<'_, '_> {
         if lexicon.digits_min.is_none_or(|least| text.len() < least) {
             return;
         }
-        let runs = if with_numbers { runs_of_digits } else { digit_runs(text.as_bytes()) };
-        if runs.iter().map(Range::len).sum::<usize>() < lexicon.digits_min.unwrap_or(0) {
+        if layer.marks().digits() < lexicon.digits_min.unwrap_or(0) {
             return;
         }
         for starters in &lexicon.starters {
@@ -476,26 +470,6 @@ const fn is_unspaced(c: char) -> bool {
 fn begins_word(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| text.get(at));
     !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
-/// Runs of ASCII digits.
-fn digit_runs(bytes: &[u8]) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let skip = rest
-            .chunks(LANE)
-            .take_while(|lane| !lane.iter().fold(false, |any, b| any | b.is_ascii_digit()))
-            .map(<[u8]>::len)
-            .sum::<usize>();
-        let Some(lane) = rest.get(skip..) else { break };
-        let Some(first) = lane.iter().position(u8::is_ascii_digit) else { break };
-        let start = at + skip + first;
-        let length = lane.get(first..).map_or(0, |run| run.iter().take_while(|b| b.is_ascii_digit()).count());
-        runs.push(start..start + length);
-        at = start + length;
-    }
-    runs
 }
 
 /// Stretches from first to last digit in which runs follow each other within `reach` and hold `count` digits at least.

@@ -22,6 +22,8 @@ mod spell;
 
 use std::ops::Range;
 
+use super::marks::Marks;
+pub(super) use decode::decoded_by;
 pub use decode::{DecodeBudget, decoded};
 pub use fold::{folded, foldings};
 use map::Map;
@@ -107,9 +109,9 @@ impl View {
         decoded(&self.text, budget).into_iter().map(|view| view.on(self)).collect()
     }
 
-    /// What encoded runs in this folding of `original` say that `original` does not say as plainly, mapped to it.
-    pub(super) fn decoded_anew(&self, original: &str, budget: &mut DecodeBudget) -> Vec<Self> {
-        decode::decoded_anew(self, original, budget).into_iter().map(|view| view.on(self)).collect()
+    /// What encoded runs in this folding of `original`, of these marks, say that `original` does not say as plainly, mapped to it.
+    pub(super) fn decoded_anew(&self, marks: &Marks, original: &str, budget: &mut DecodeBudget) -> Vec<Self> {
+        decode::decoded_anew(self, marks, original, budget).into_iter().map(|view| view.on(self)).collect()
     }
 
     /// This view, made from the text of `below`, as a view of the original of `below`.

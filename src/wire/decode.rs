@@ -14,7 +14,7 @@ pub fn decode(format: Format, body: Bytes) -> Result<Query, DecodeError> {
         return Err(DecodeError::Limit { what: "bytes", limit: BODY_BYTES_MAX });
     }
     let bytes = body.clone();
-    let text = std::str::from_utf8(&bytes).map_err(|e| DecodeError::Utf8 { at: e.valid_up_to() })?;
+    let text = simdutf8::compat::from_utf8(&bytes).map_err(|e| DecodeError::Utf8 { at: e.valid_up_to() })?;
     let tape = json::read(text, JSON_VALUES_MAX).map_err(|fault| refused(fault, text))?;
     let description = match reading(format) {
         Reading::By(description) => description,

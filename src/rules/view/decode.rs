@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::super::marks::Marks;
 use super::map::Map;
 use super::noise::{self, BASE64_TEXT_MIN, HEX_TEXT_MIN, Said};
 use super::{View, ViewKind};
@@ -63,13 +64,18 @@ fn take(left: &mut usize, cost: usize, exceeded: &mut bool) -> bool {
 /// What the encoded runs of a text say, and what encoded runs in those say.
 #[must_use]
 pub fn decoded(text: &str, budget: &mut DecodeBudget) -> Vec<View> {
-    twice(once(text, None, budget), budget)
+    decoded_by(text, &Marks::of(text.as_bytes()), budget)
+}
+
+/// The same of a text whose marks are known.
+pub(in super::super) fn decoded_by(text: &str, marks: &Marks, budget: &mut DecodeBudget) -> Vec<View> {
+    twice(once((text, marks), None, budget), budget)
 }
 
 /// What the encoded runs of a folding say, without those that stand in the original letter for letter: they are looked
 /// into there.
-pub(super) fn decoded_anew(folding: &View, original: &str, budget: &mut DecodeBudget) -> Vec<View> {
-    twice(once(&folding.text, Some(&Before { original, folding }), budget), budget)
+pub(super) fn decoded_anew(folding: &View, marks: &Marks, original: &str, budget: &mut DecodeBudget) -> Vec<View> {
+    twice(once((&folding.text, marks), Some(&Before { original, folding }), budget), budget)
 }
 
 fn twice(mut views: Vec<View>, budget: &mut DecodeBudget) -> Vec<View> {
@@ -77,7 +83,9 @@ fn twice(mut views: Vec<View>, budget: &mut DecodeBudget) -> Vec<View> {
     for _ in 1..DEPTH_MAX {
         for index in layer.clone() {
             let Some(outer) = views.get(index) else { break };
-            let inner: Vec<View> = once(&outer.text, None, budget).into_iter().map(|inner| inner.on(outer)).collect();
+            let marks = Marks::of(outer.text.as_bytes());
+            let inner = once((&outer.text, &marks), None, budget);
+            let inner: Vec<View> = inner.into_iter().map(|inner| inner.on(outer)).collect();
             views.extend(inner);
         }
         layer = layer.end..views.len();
@@ -85,13 +93,22 @@ fn twice(mut views: Vec<View>, budget: &mut DecodeBudget) -> Vec<View> {
     views
 }
 
-fn once(text: &str, before: Option<&Before<'_>>, budget: &mut DecodeBudget) -> Vec<View> {
+/// Each kind is looked for only where the marks of the text do not rule it out.
+fn once((text, marks): (&str, &Marks), before: Option<&Before<'_>>, budget: &mut DecodeBudget) -> Vec<View> {
     let mut found = Found { text, before, views: Vec::new(), budget };
-    found.runs();
-    found.hidden();
-    found.hex_pairs();
+    if marks.encoded_runs {
+        found.runs();
+    }
+    if !marks.plain {
+        found.hidden();
+    }
+    if marks.may_hold_pairs {
+        found.hex_pairs();
+    }
     escape::views(text, before, found.budget, &mut found.views);
-    spell::views(text, found.budget, &mut found.views);
+    if marks.may_be_spelled {
+        spell::views(text, found.budget, &mut found.views);
+    }
     found.views
 }
 

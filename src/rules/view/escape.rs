@@ -24,6 +24,9 @@ struct Escape {
 pub(super) fn views(text: &str, before: Option<&Before<'_>>, budget: &mut DecodeBudget, views: &mut Vec<View>) {
     let kinds: [(ViewKind, u8, Reader); 3] =
         [(ViewKind::Url, b'%', percent), (ViewKind::Html, b'&', reference), (ViewKind::Escape, b'\\', backslash)];
+    if memchr::memchr3(b'%', b'&', b'\\', text.as_bytes()).is_none() {
+        return;
+    }
     for (kind, sign, read) in kinds {
         let mut near: Vec<Escape> = Vec::new();
         let mut from = 0;

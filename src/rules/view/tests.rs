@@ -223,7 +223,8 @@ fn a_folding_is_looked_into_only_where_it_differs() {
         ("é %69\u{200b}gnor%\u{200b}65".to_owned(), 1),
     ] {
         let budget = &mut DecodeBudget::default();
-        let views = folded(&text).unwrap().decoded_anew(&text, budget);
+        let folding = folded(&text).unwrap();
+        let views = folding.decoded_anew(&Marks::of(folding.text.as_bytes()), &text, budget);
         assert_eq!(views.len(), anew, "{text}");
         assert!(views.iter().all(|view| view.text.contains(said) || view.text.contains("ignore")), "{text}");
         let asis = decoded(&text, budget);
