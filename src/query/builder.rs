@@ -19,7 +19,8 @@ impl Builder {
                 body,
                 arena: String::new(),
                 paths: Paths::new(),
-                parts: Vec::new(),
+                // What most queries have.
+                parts: Vec::with_capacity(16),
                 gaps: Vec::new(),
                 operation,
                 model: None,

@@ -33,7 +33,10 @@ pub(super) struct Paths(Vec<(Place, Step)>);
 
 impl Paths {
     pub(super) fn new() -> Self {
-        Self(vec![(Place::ROOT, Step::Root)])
+        // What most queries have.
+        let mut steps = Vec::with_capacity(32);
+        steps.push((Place::ROOT, Step::Root));
+        Self(steps)
     }
 
     fn push(&mut self, parent: Place, step: Step) -> Place {

@@ -33,6 +33,9 @@ pub(super) fn gaps(query: &Query, beyond: &[PartId]) -> Vec<NamedGap> {
 /// The gaps that a verdict and its findings depend on. Where no policy tells places apart, gaps of one kind are all
 /// judged alike, and more of them than findings are kept change nothing.
 pub(super) fn weighty_gaps(set: &RuleSet, query: &Query, beyond: &[PartId]) -> Vec<NamedGap> {
+    if query.gaps().is_empty() && beyond.is_empty() {
+        return Vec::new();
+    }
     let rules = set.policies.iter().flat_map(|policy| &policy.coverage);
     let by_place: BTreeSet<GapKind> =
         rules.filter(|(_, rule)| !rule.places.is_empty()).flat_map(|(_, rule)| rule.kinds.iter().copied()).collect();

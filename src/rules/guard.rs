@@ -231,6 +231,8 @@ pub(super) struct Guards {
     /// The same at the edge of a word.
     edge: Box<[u64; 256]>,
     then: Vec<[u64; 256]>,
+    /// Whether none begins inside a word.
+    pub(super) outside_words: bool,
     /// By number of bytes after the first: which patterns have a match as short.
     fits: Vec<u64>,
 }
@@ -250,6 +252,7 @@ impl Guards {
             free: Box::new([0; 256]),
             edge: Box::new([0; 256]),
             then: vec![[0; 256]; PLACES - 1],
+            outside_words: guards.iter().all(|guard| guard.free.iter().zip(WORD).all(|(set, word)| set & word == 0)),
             fits: (0..PLACES - 1).map(fits).collect(),
         };
         for (byte, bit) in (0..=u8::MAX).flat_map(|byte| (0..guards.len()).map(move |bit| (byte, bit))) {

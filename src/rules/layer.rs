@@ -84,7 +84,8 @@ pub(super) struct Layers<'q> {
 impl<'q> Layers<'q> {
     /// Reads a query; `seam` is how far on both sides of a seam to look, 0 for not at all.
     pub(super) fn of(query: &'q Query, seam: usize) -> Self {
-        let mut layers = Self { all: Vec::with_capacity(query.parts().len()), chains: Vec::new(), beyond: Vec::new() };
+        let mut layers =
+            Self { all: Vec::with_capacity(query.parts().len() + 8), chains: Vec::new(), beyond: Vec::new() };
         let mut budget = DecodeBudget::default();
         for (index, part) in query.parts().iter().enumerate() {
             let text = query.text(part);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
-use walk::{Automaton, KINDS, MARK};
+use walk::{Automaton, Hit, KINDS, MARK};
 
 /// Shortest word of a phrase that is window enough.
 const WORD_MIN: usize = 4;
@@ -36,6 +36,10 @@ struct Entry {
     window_end: u32,
     spelling: Spelling,
 }
+
+/// Where windows were found.
+#[derive(Debug, Default)]
+pub(super) struct Hits(Vec<Hit>);
 
 /// The automaton.
 #[derive(Debug)]
@@ -64,11 +68,11 @@ impl Literals {
         trie.finish(literals, &windows, kinds)
     }
 
-    /// Calls `found` with each literal and its place, in no order.
-    pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
-        let mut hits = Vec::new();
-        self.automaton.hits(text, &mut hits);
-        for (end, state) in hits {
+    /// Calls `found` with each literal and its place, in no order. `hits` is room that one text after another uses.
+    pub(super) fn each(&self, text: &[u8], hits: &mut Hits, mut found: impl FnMut(usize, Range<usize>)) {
+        hits.0.clear();
+        self.automaton.hits(text, &mut hits.0);
+        for (end, state) in hits.0.iter().copied() {
             let state = usize::from(state & !MARK);
             let end_of = |state: usize| self.ends.get(state).map_or(0, |end| *end as usize);
             let output = state.checked_sub(1).map_or(0, end_of)..end_of(state);
@@ -143,7 +147,10 @@ fn kinds(literals: &[(&[u8], Spelling)]) -> [u8; 256] {
     let mut count = 0_u8;
     // One number at least is for bytes beyond ASCII.
     let last = u8::try_from(KINDS - 2).unwrap_or(u8::MAX);
-    for byte in (0..0x80_u8).filter(|byte| held.get(usize::from(*byte)) == Some(&true)) {
+    // What is common in prose comes first, so that it lies together in each row.
+    let mut plain_ones: Vec<u8> = (0..0x80).filter(|byte| held.get(usize::from(*byte)) == Some(&true)).collect();
+    plain_ones.sort_by_key(|byte| std::cmp::Reverse(common(*byte)));
+    for byte in plain_ones {
         count = (count + 1).min(last);
         set(&mut kinds, byte, count);
     }
@@ -272,8 +279,8 @@ impl Trie {
         Some(())
     }
 
-    /// Fills missing branches, nearest states first, and gathers what ends at each state.
-    fn close(&mut self) {
+    /// Fills missing branches, nearest states first, and gathers what ends at each state. Says in which order that was.
+    fn close(&mut self) -> Vec<u16> {
         let mut order: Vec<(u16, u16)> = Vec::with_capacity(self.rows.len());
         let root = self.row(0);
         order.extend(root.into_iter().filter(|next| *next != 0).map(|next| (next, 0)));
@@ -293,6 +300,20 @@ impl Trie {
                 }
             }
         }
+        std::iter::once(0).chain(order.into_iter().map(|(state, _)| state)).collect()
+    }
+
+    /// Puts the states into an order; those near the beginning are met most and then lie together.
+    fn sort(&mut self, order: &[u16]) {
+        let mut places = vec![0; self.rows.len()];
+        for (place, state) in (0..).zip(order) {
+            if let Some(slot) = places.get_mut(usize::from(*state)) {
+                *slot = place;
+            }
+        }
+        let place = |state: u16| places.get(usize::from(state)).copied().unwrap_or_default();
+        self.rows = order.iter().map(|state| self.row(*state).map(place)).collect();
+        self.ends = std::mem::take(&mut self.ends).into_iter().map(|(state, ends)| (place(state), ends)).collect();
     }
 
     /// More white space after white space changes nothing.
@@ -311,7 +332,8 @@ impl Trie {
 
     /// Marks the states with something to compare.
     fn finish(mut self, literals: &[(&[u8], Spelling)], windows: &[Range<usize>], kinds: [u8; 256]) -> Literals {
-        self.close();
+        let order = self.close();
+        self.sort(&order);
         self.fold_space(usize::from(kinds.get(usize::from(b' ')).copied().unwrap_or_default()));
         let mut marks = vec![0; self.rows.len()];
         for state in self.ends.keys() {
@@ -349,7 +371,7 @@ mod tests {
 
     fn all(literals: &[(&[u8], Spelling)], text: &[u8]) -> BTreeSet<(usize, usize, usize)> {
         let mut found = BTreeSet::new();
-        Literals::new(literals).each(text, |literal, place| {
+        Literals::new(literals).each(text, &mut Hits::default(), |literal, place| {
             found.insert((literal, place.start, place.end));
         });
         found
@@ -411,7 +433,7 @@ mod tests {
         let literals: Vec<(&[u8], Spelling)> = words.iter().map(|word| (&word[..], Spelling::Exact)).collect();
         let automaton = Literals::new(&literals);
         let mut found = BTreeSet::new();
-        automaton.each(&words[123], |literal, _| {
+        automaton.each(&words[123], &mut Hits::default(), |literal, _| {
             found.insert(literal);
         });
         assert!(found.contains(&123));

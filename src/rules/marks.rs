@@ -5,18 +5,24 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
 use wide::u8x16;
 
 /// Bytes of a block.
 const BLOCK: usize = 64;
+/// Bytes of a block that are looked at together.
+pub(super) const LANE: usize = 16;
+
+/// The bits of short texts, which are many, need no memory of their own.
+type Bits = SmallVec<[u64; 4]>;
 
 /// The bits of a text. Bit 0 of a block is its first byte.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// ASCII letters, digits and underscores.
-    words: Vec<u64>,
+    words: Bits,
     /// ASCII digits.
-    digits: Vec<u64>,
+    digits: Bits,
     /// Whether 16 characters of base64 in a row stand somewhere.
     pub(super) encoded_runs: bool,
     /// Whether eight bytes in hexadecimal may be written with one sign between them.
@@ -32,7 +38,7 @@ impl Marks {
     pub(super) fn of(text: &[u8]) -> Self {
         let count = text.len() / BLOCK + 1;
         let mut reading = Reading {
-            marks: Self { words: Vec::with_capacity(count), digits: Vec::with_capacity(count), ..Self::default() },
+            marks: Self { words: Bits::with_capacity(count), digits: Bits::with_capacity(count), ..Self::default() },
             before: Shapes::default(),
             encoded: 0,
             spelled: 0,
@@ -66,7 +72,7 @@ impl Marks {
     /// Runs of ASCII digits.
     pub(super) fn digit_runs(&self) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
-        for (first, bits) in (0..).step_by(BLOCK).zip(&self.digits) {
+        for (first, bits) in (0..).step_by(BLOCK).zip(&self.digits).filter(|(_, bits)| **bits != 0) {
             let mut left = *bits;
             while left != 0 {
                 let skipped = left.trailing_zeros();
@@ -81,6 +87,23 @@ impl Marks {
             }
         }
         runs
+    }
+
+    /// The places of a range that are not inside words: all but letters, digits and underscores behind another one.
+    pub(super) fn outside_words(&self, range: Range<usize>, mut each: impl FnMut(usize)) {
+        let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
+        let mut before = blocks.start.checked_sub(1).and_then(|last| self.words.get(last)).copied().unwrap_or_default();
+        for (block, bits) in blocks.clone().zip(self.words.get(blocks).unwrap_or_default()) {
+            let first = block * BLOCK;
+            let mut places = !(bits & follows(before, *bits, 1));
+            places &= u64::MAX << range.start.saturating_sub(first);
+            places &= u64::MAX >> (first + BLOCK).saturating_sub(range.end);
+            before = *bits;
+            while places != 0 {
+                each(first + places.trailing_zeros() as usize);
+                places &= places - 1;
+            }
+        }
     }
 
     /// Where runs of at least `length` letters, digits and underscores begin; a run longer than a block is as good as one
@@ -135,6 +158,12 @@ fn within(bytes: u8x16, first: u8, last: u8) -> u8x16 {
     from.min(u8x16::splat(last - first)).simd_eq(from)
 }
 
+/// Whether all bytes are printable ASCII.
+#[inline]
+pub(super) fn all_printable(bytes: &[u8; LANE]) -> bool {
+    within(u8x16::new(*bytes), b' ', b'~').to_bitmask() == 0xffff
+}
+
 #[inline(always)]
 fn bits(mask: u8x16) -> u64 {
     u64::from(mask.to_bitmask())
@@ -152,7 +181,7 @@ struct Reading {
 impl Reading {
     fn block(&mut self, block: &[u8; BLOCK]) {
         let (mut letters, mut digits, mut lines, mut signs, mut printable) = (0, 0, 0, 0, 0);
-        for (at, bytes) in (0..).step_by(16).zip(block.as_chunks::<16>().0) {
+        for (at, bytes) in (0..).step_by(LANE).zip(block.as_chunks::<LANE>().0) {
             let bytes = u8x16::new(*bytes);
             let low = bytes | u8x16::splat(0x20);
             let letter = within(low, b'a', b'z');
@@ -242,6 +271,13 @@ mod tests {
             let mut found = Vec::new();
             marks.runs(length, |at| found.push(at));
             assert_eq!(found, runs(text, length), "{length} in {text:?}");
+        }
+        for range in [0..text.len(), text.len() / 3..text.len() / 2, text.len() / 2..text.len(), 0..0] {
+            let (mut found, mut expected) = (Vec::new(), Vec::new());
+            marks.outside_words(range.clone(), |at| found.push(at));
+            let word = |at: usize| text[at].is_ascii_alphanumeric() || text[at] == b'_';
+            expected.extend(range.filter(|at| *at == 0 || !word(*at) || !word(*at - 1)));
+            assert_eq!(found, expected, "{text:?}");
         }
     }
 

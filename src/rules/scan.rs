@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::atoms::Offset;
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
+use super::literals::Hits;
 use super::numbers::{self, Numbers};
 use super::pattern::{Overlaps, Search, Way};
 use crate::base::limits::REDACTIONS_MAX;
@@ -169,10 +170,10 @@ impl Scanner<'_, '_> {
     fn literals(&mut self) {
         let (lexicon, layers) = (self.lexicon, self.layers);
         let Some(literals) = lexicon.literals() else { return };
-        let mut runs = Vec::new();
+        let (mut runs, mut hits) = (Vec::new(), Hits::default());
         let mut open = vec![usize::MAX; lexicon.slots.len()];
         for (layer, text) in layers.all.iter().enumerate().map(|(index, layer)| (index, layer.text())) {
-            literals.each(text.as_bytes(), |literal, bytes| {
+            literals.each(text.as_bytes(), &mut hits, |literal, bytes| {
                 for owner in lexicon.owners(literal) {
                     match owner {
                         Owner::Keyword(unit, boundary) => self.keyword(*unit, *boundary, layer, bytes.clone()),
@@ -394,6 +395,9 @@ impl<'s, 't> Starting<'s, 't> {
 
     fn all(&mut self, scanner: &mut Scanner<'s, '_>, window: Range<usize>) {
         let guards = &self.starters.guards;
+        if guards.outside_words {
+            return self.layer.marks().outside_words(window, |start| self.at(scanner, start));
+        }
         guards.each(self.layer.text().as_bytes(), window, |start, admitted| self.each(scanner, start, admitted));
     }
 

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
+use super::super::marks::{LANE, all_printable};
 use super::letters::{is_diacritic, is_invisible, is_line_break, lookalike};
 use super::map::Map;
 use super::{View, ViewKind};
@@ -21,9 +22,6 @@ const EXPANSION_CHARS_MAX: usize = 7;
 
 /// The pattern of braille without a dot: drawn as a space, but none to Unicode.
 const BLANK: char = '\u{2800}';
-
-/// Bytes looked at together for something to fold.
-const LANE: usize = 32;
 
 /// The folding of a text; `None` when it is its own folding.
 #[must_use]
@@ -67,11 +65,16 @@ const fn is_foldable(byte: u8) -> bool {
 /// The first foldable byte from `at` on, which begins a character when `at` does.
 fn next_foldable(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
-    let mut lanes = rest.chunks_exact(LANE);
-    let clean = lanes.by_ref().take_while(|lane| !lane.iter().fold(false, |any, b| any | is_foldable(*b))).count();
-    let skipped = clean * LANE;
-    let tail = rest.get(skipped..)?;
-    tail.iter().position(|b| is_foldable(*b)).map(|i| at + skipped + i)
+    let (lanes, tail) = rest.as_chunks();
+    for (first, lane) in (at..).step_by(LANE).zip(lanes) {
+        // Line breaks are not printable, and nothing to fold.
+        if !all_printable(lane)
+            && let Some(i) = lane.iter().position(|b| is_foldable(*b))
+        {
+            return Some(first + i);
+        }
+    }
+    tail.iter().position(|b| is_foldable(*b)).map(|i| bytes.len() - tail.len() + i)
 }
 
 /// Writes the folded text and its map.

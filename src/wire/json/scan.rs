@@ -4,8 +4,10 @@
 use super::Fault;
 use std::ops::Range;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+use wide::u8x16;
+
+/// Bytes of a string that are looked at together.
+const LANE: usize = 16;
 
 /// Reads tokens from bytes that are valid UTF-8 as a whole.
 pub(super) struct Scanner<'a> {
@@ -115,18 +117,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps to the next quote, backslash or control character, eight bytes at a time.
+    /// Steps to the next quote, backslash or control character.
     fn skip_plain(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (words, _) = rest.as_chunks::<8>();
-        for (index, word) in words.iter().enumerate() {
-            let found = special(u64::from_le_bytes(*word));
+        let (lanes, _) = self.bytes.get(self.at..).unwrap_or_default().as_chunks();
+        for lane in lanes {
+            let found = special(lane);
             if found != 0 {
-                self.at += index * 8 + (found.trailing_zeros() / 8) as usize;
+                self.at += found.trailing_zeros() as usize;
                 return;
             }
+            self.at += LANE;
         }
-        self.at += words.len() * 8;
         while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
             self.at += 1;
         }
@@ -170,13 +171,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Marks (at their high bit) the first byte of the word that is a quote, a backslash or a control character. Bytes after
-/// the first marked one may be marked wrongly, since subtraction borrows upwards.
-const fn special(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let slash = word ^ (ONES * b'\\' as u64);
-    let quotes = quote.wrapping_sub(ONES) & !quote;
-    let slashes = slash.wrapping_sub(ONES) & !slash;
-    let controls = word.wrapping_sub(ONES * 0x20) & !word;
-    (quotes | slashes | controls) & HIGHS
+/// Which bytes are a quote, a backslash or a control character, as bits.
+#[inline]
+fn special(bytes: &[u8; LANE]) -> u32 {
+    let bytes = u8x16::new(*bytes);
+    let quote = bytes.simd_eq(u8x16::splat(b'"'));
+    let slash = bytes.simd_eq(u8x16::splat(b'\\'));
+    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+    (quote | slash | control).to_bitmask()
 }
