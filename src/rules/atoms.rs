@@ -65,6 +65,9 @@ type Required = BTreeMap<Vec<u8>, Offset>;
 
 /// Members of a class past which its strings are not spelled out.
 const CLASS_MEMBERS_MAX: u32 = 16;
+/// Strings as long as this are followed by what comes next, a character of so many at most: letters, digits and signs.
+const SHORT_BYTES: usize = 2;
+const LEADS_MAX: u32 = 40;
 /// Digits that make a better need than a single sign such as `-` or `.`, which prose is full of.
 const DIGITS_WANTED: usize = 3;
 /// Length from which digits and signs tell as much as letters.
@@ -142,7 +145,7 @@ fn walk(hir: &Hir) -> Known {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Known::exactly(Strings::from([Vec::new()])),
         HirKind::Literal(literal) => Known::exactly(Strings::from([plain(&literal.0)])),
-        HirKind::Class(class) => Known { exact: members(class), required: None },
+        HirKind::Class(class) => Known { exact: members(class, CLASS_MEMBERS_MAX), required: None },
         HirKind::Capture(capture) => walk(&capture.sub),
         HirKind::Repetition(repetition) => repeated(repetition),
         HirKind::Concat(subs) => sequence(subs.iter()),
@@ -172,22 +175,23 @@ fn push_plain(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
-fn members(class: &Class) -> Option<Strings> {
+/// The members of a class of at most `members_max`, case left out.
+fn members(class: &Class, members_max: u32) -> Option<Strings> {
     match class {
         Class::Unicode(class) => {
             let ranges = class.ranges();
             let count: u32 = ranges.iter().map(|r| u32::from(r.end()) - u32::from(r.start()) + 1).sum();
-            (count <= CLASS_MEMBERS_MAX * 2).then_some(())?;
+            (count <= members_max * 2).then_some(())?;
             let strings: Strings = ranges
                 .iter()
                 .flat_map(|r| r.start()..=r.end())
                 .map(|c| plain(c.encode_utf8(&mut [0; 4]).as_bytes()))
                 .collect();
-            (strings.len() <= CLASS_MEMBERS_MAX as usize).then_some(strings)
+            (strings.len() <= members_max as usize).then_some(strings)
         }
         Class::Bytes(class) => {
             let count: usize = class.ranges().iter().map(regex_syntax::hir::ClassBytesRange::len).sum();
-            (count <= 2 * CLASS_MEMBERS_MAX as usize).then_some(())?;
+            (count <= 2 * members_max as usize).then_some(())?;
             Some(class.ranges().iter().flat_map(|r| r.start()..=r.end()).map(|b| plain(&[b])).collect())
         }
     }
@@ -225,6 +229,7 @@ fn sequence<'h>(subs: impl Iterator<Item = &'h Hir>) -> Known {
         }
         whole = false;
         let ended = std::mem::replace(&mut run, Strings::from([Vec::new()]));
+        let ended = told_apart(ended, hir);
         required = best(required, Some(behind(at_start(ended), run_at)));
         required = best(required, sub.required.map(|set| behind(set, at)));
         run_at = here;
@@ -237,6 +242,32 @@ fn sequence<'h>(subs: impl Iterator<Item = &'h Hir>) -> Known {
         Known::exactly(run)
     } else {
         Known { exact: None, required: best(required, Some(behind(at_start(run), run_at))) }
+    }
+}
+
+/// A sign or two alone stand in every text, so what they are followed by is added where it is of few kinds.
+fn told_apart(run: Strings, next: &Hir) -> Strings {
+    let is_short = run.iter().all(|text| (1..=SHORT_BYTES).contains(&text.len()));
+    let longer = if is_short { leads(next).and_then(|leads| product(&run, &leads)) } else { None };
+    longer.unwrap_or(run)
+}
+
+/// What every match of a node begins with, a character each.
+fn leads(hir: &Hir) -> Option<Strings> {
+    match hir.kind() {
+        HirKind::Class(class) => members(class, LEADS_MAX),
+        HirKind::Capture(capture) => leads(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => leads(&repetition.sub),
+        HirKind::Concat(subs) => leads(subs.iter().find(|sub| !matches!(sub.kind(), HirKind::Look(_)))?),
+        HirKind::Alternation(subs) => subs.iter().try_fold(Strings::new(), |mut all, sub| {
+            all.extend(leads(sub)?);
+            Some(all)
+        }),
+        HirKind::Literal(literal) => {
+            let first = literal.0.first().filter(|byte| byte.is_ascii())?;
+            Some(Strings::from([plain(&[*first])]))
+        }
+        HirKind::Repetition(_) | HirKind::Empty | HirKind::Look(_) => None,
     }
 }
 
@@ -313,6 +344,11 @@ mod tests {
         check("a \n\tb", &["a b"]);
         check("x(?:ab)?yz", &["xyz", "xabyz"]);
         check("(?:ab){2}", &["abab"]);
+        check("sk[0-2x]{9}", &["sk0", "sk1", "sk2", "skx"]);
+        check(r"[a-z]+(?:@[xy]{1,3}){1,4}", &["@x", "@y"]);
+        check(r"[a-z]+:(?:[xy]+|(?:[z])?q)", &[":"]);
+        check(r"[a-z]+:(?:\b[xy]+|(?:[z])+q)", &[":x", ":y", ":z"]);
+        check(r"[a-z]+:[^ ]", &[":"]);
     }
 
     #[test]
