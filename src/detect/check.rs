@@ -146,8 +146,9 @@ static TURNED: [[u8; 10]; 10] = {
 /// The Verhoeff scheme (dihedral group of order ten), the last digit included.
 pub(super) fn verhoeff(digits: &[u8]) -> bool {
     let of = |row: Option<&[u8; 10]>, digit: u8| row.and_then(|row| row.get(usize::from(digit))).copied();
-    let permuted = digits.iter().rev().zip(PERMUTED.iter().cycle()).map(|(digit, row)| of(Some(row), *digit));
-    permuted.fold(Some(0), |sum, digit| of(TURNED.get(usize::from(sum?)), digit?)) == Some(0)
+    let mut places = digits.iter().rev().zip(PERMUTED.iter().cycle());
+    let sum = places.try_fold(0, |sum, (digit, row)| of(TURNED.get(usize::from(sum)), of(Some(row), *digit)?));
+    sum == Some(0)
 }
 
 /// Whether month and day can be a date, in a leap year when the year is not known.

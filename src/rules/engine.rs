@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::backtrack::{self, BoundedBacktracker};
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
@@ -38,8 +39,8 @@ enum Secret {
     Whole,
     /// From its first digit on: a number behind a word that may name it.
     FromDigit,
-    /// The group named `secret`.
-    Group(PikeVM, usize),
+    /// The group named `secret`. The first engine is the faster one, for matches that are not too long.
+    Group(Box<(Option<BoundedBacktracker>, PikeVM)>, usize),
 }
 
 /// What an engine remembers of the texts before.
@@ -47,9 +48,17 @@ enum Secret {
 pub(super) struct Scratch {
     forwards: Cache,
     backwards: Option<Cache>,
-    secret: Option<(pikevm::Cache, Captures)>,
+    secret: Option<Groups>,
     /// What it took before the first text.
     fresh_bytes: usize,
+}
+
+/// What finding a group takes.
+#[derive(Debug)]
+struct Groups {
+    short: Option<backtrack::Cache>,
+    any: Option<pikevm::Cache>,
+    captures: Captures,
 }
 
 impl Scratch {
@@ -69,7 +78,11 @@ impl Engine {
         let group = nfa.group_info().to_index(PatternID::ZERO, "secret");
         let secret = match group {
             Some(_) if is_from_digit(hir) => Secret::FromDigit,
-            Some(group) => PikeVM::new_from_nfa(nfa.clone()).map_or(Secret::Whole, |vm| Secret::Group(vm, group)),
+            Some(group) => {
+                let short = BoundedBacktracker::new_from_nfa(nfa.clone()).ok();
+                let any = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?;
+                Secret::Group(Box::new((short, any)), group)
+            }
             None => Secret::Whole,
         };
         Ok(Self { forwards, backwards: OnceLock::new(), secret, scratch: Mutex::default() })
@@ -147,19 +160,30 @@ impl Engine {
 
     /// The part of a match that is the finding.
     pub(super) fn finding(&self, scratch: &mut Scratch, text: &str, whole: &Range<usize>) -> Range<usize> {
-        let (engine, group) = match &self.secret {
+        let (engines, group) = match &self.secret {
             Secret::Whole => return whole.clone(),
             Secret::FromDigit => {
                 let found = text.as_bytes().get(whole.clone()).unwrap_or_default();
                 let digit = found.iter().position(u8::is_ascii_digit).unwrap_or(0);
                 return whole.start + digit..whole.end;
             }
-            Secret::Group(engine, group) => (engine, group),
+            Secret::Group(engines, group) => (engines, group),
         };
-        let (cache, captures) = scratch.secret.get_or_insert_with(|| (engine.create_cache(), engine.create_captures()));
+        let (short, any) = &**engines;
         let input = Input::new(text).span(whole.clone()).anchored(Anchored::Yes);
-        engine.captures(cache, input, captures);
-        captures.get_group(*group).map_or_else(|| whole.clone(), |span| span.range())
+        let kept = scratch.secret.get_or_insert_with(|| Groups {
+            short: short.as_ref().map(BoundedBacktracker::create_cache),
+            any: None,
+            captures: any.create_captures(),
+        });
+        let shortly = short.as_ref().zip(kept.short.as_mut());
+        let found =
+            shortly.and_then(|(short, cache)| short.try_captures(cache, input.clone(), &mut kept.captures).ok());
+        if found.is_none() {
+            let cache = kept.any.get_or_insert_with(|| any.create_cache());
+            any.captures(cache, input, &mut kept.captures);
+        }
+        kept.captures.get_group(*group).map_or_else(|| whole.clone(), |span| span.range())
     }
 }
 

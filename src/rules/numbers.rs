@@ -14,6 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::alphabet::Unit;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicodeRange, Hir, HirKind, Repetition};
@@ -138,13 +139,13 @@ impl Engine {
             // There is no more room then; what reads by the table begins anew.
             .minimum_cache_clear_count(Some(0));
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
-        let classes = dfa.byte_classes().clone();
+        let classes = *dfa.byte_classes();
         let behind = |byte: u8| if byte.is_ascii_digit() { DIGIT } else { byte };
         let kinds = [
             std::array::from_fn(|byte| u8::try_from(byte).map_or(0, |byte| classes.get(byte))),
             std::array::from_fn(|byte| u8::try_from(byte).map_or(0, |byte| classes.get(behind(byte)))),
         ];
-        let bytes = classes.representatives(..).filter_map(|unit| unit.as_u8()).collect();
+        let bytes = classes.representatives(..).filter_map(Unit::as_u8).collect();
         Some(Self { dfa, kinds, bytes, scratch: Mutex::default() })
     }
 }

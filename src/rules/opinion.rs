@@ -68,6 +68,9 @@ pub(super) const fn verdict_of(action: &Action) -> Verdict {
     }
 }
 
+/// How many verdicts there are.
+const RANKS: usize = Verdict::Deny as usize + 1;
+
 struct Weighing<'a> {
     set: &'a RuleSet,
     query: &'a Query,
@@ -249,17 +252,37 @@ impl<'a> Weighing<'a> {
         }
     }
 
-    /// Puts findings in order and cuts them to what is kept: those that alerts point at, the first of each rule, the
-    /// rest; the most restrictive of each.
-    fn finish(mut self) -> Opinion {
-        let alerting: BTreeSet<usize> = self.alerts.iter().map(|(_, finding)| *finding).collect();
-        let mut order: Vec<usize> = (0..self.found_by.len()).collect();
-        let verdict = |index: &usize| self.found_by.get(*index).map(Draft::verdict);
-        let dispensable = |index: &usize| (!alerting.contains(index), !self.first.contains(index));
-        if order.len() > FINDINGS_MAX {
-            order.sort_by_cached_key(|index| (dispensable(index), std::cmp::Reverse(verdict(index))));
-            order.truncate(FINDINGS_MAX);
+    /// The numbers of the findings that are kept: those that alerts point at, the first of each rule, the rest; the most
+    /// restrictive of each.
+    fn kept(&self) -> Vec<usize> {
+        if self.found_by.len() <= FINDINGS_MAX {
+            return (0..self.found_by.len()).collect();
         }
+        // What is least dispensable has the lowest rank.
+        let (alerting, first) = (2 * RANKS, RANKS);
+        let of_verdict = |draft: &Draft<'_>| Verdict::Deny as usize - draft.verdict() as usize;
+        let mut ranks: Vec<usize> = self.found_by.iter().map(|draft| alerting + first + of_verdict(draft)).collect();
+        let alerted: BTreeSet<usize> = self.alerts.iter().map(|(_, finding)| *finding).collect();
+        for (indexes, less) in [(&alerted, alerting), (&self.first, first)] {
+            for index in indexes {
+                if let Some(rank) = ranks.get_mut(*index) {
+                    *rank -= less;
+                }
+            }
+        }
+        let mut by_rank: [Vec<usize>; 4 * RANKS] = Default::default();
+        for (index, rank) in ranks.into_iter().enumerate() {
+            if let Some(same) = by_rank.get_mut(rank).filter(|same| same.len() < FINDINGS_MAX) {
+                same.push(index);
+            }
+        }
+        by_rank.into_iter().flatten().take(FINDINGS_MAX).collect()
+    }
+
+    /// Puts findings in order and cuts them to what is kept.
+    fn finish(mut self) -> Opinion {
+        let mut order = self.kept();
+        let verdict = |index: &usize| self.found_by.get(*index).map(Draft::verdict);
         order.sort_by_key(|index| (std::cmp::Reverse(verdict(index)), *index));
         let alerts = std::mem::take(&mut self.alerts).into_iter();
         let placed = |finding: usize| order.iter().position(|index| *index == finding);

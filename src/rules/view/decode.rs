@@ -149,14 +149,14 @@ impl Default for Places {
 
 impl Digits {
     /// Reads a run of digits and line breaks.
-    fn read(bytes: &[u8], run: Range<usize>, value: fn(u8) -> Option<u8>) -> Self {
-        let there = bytes.get(run.clone()).unwrap_or_default();
-        let values: Vec<u8> = there.iter().map_while(|byte| value(*byte)).collect();
-        if values.len() == run.len() {
-            return Self { values, places: Places::From(run.start) };
+    fn read(bytes: &[u8], run: Range<usize>, values: &[u8; 256]) -> Self {
+        let value = |byte: &u8| values.get(usize::from(*byte)).copied().unwrap_or(NO_DIGIT);
+        let there: Vec<u8> = bytes.get(run.clone()).unwrap_or_default().iter().map(value).collect();
+        if !there.contains(&NO_DIGIT) {
+            return Self { values: there, places: Places::From(run.start) };
         }
-        let read = |at: usize| Some((value(*bytes.get(at)?)?, u32::try_from(at).ok()?));
-        let (values, places) = run.filter_map(read).unzip();
+        let digits = there.into_iter().zip(run).filter(|(value, _)| *value != NO_DIGIT);
+        let (values, places) = digits.filter_map(|(value, at)| Some((value, u32::try_from(at).ok()?))).unzip();
         Self { values, places: Places::Listed(places) }
     }
 
@@ -204,7 +204,8 @@ impl Found<'_, '_> {
     }
 
     fn base64(&mut self, bytes: &[u8], run: Range<usize>) {
-        let digits = Digits::read(bytes, run, sextet);
+        let digits = Digits::read(bytes, run, &SEXTETS);
+        let zeros = noise::zeros(&digits.values);
         for skip in 0..4 {
             let there = digits.from(skip);
             let place = |byte: usize, bytes: usize, map: &mut Map| {
@@ -216,7 +217,7 @@ impl Found<'_, '_> {
                     }),
                 }
             };
-            let wide = noise::base64_may_be_wide(there).then(|| noise::base64_bytes(there));
+            let wide = noise::base64_may_be_wide(zeros, there.len()).then(|| noise::base64_bytes(there));
             let said = match wide.and_then(|raw| self.wide(ViewKind::Base64, &raw, BASE64_TEXT_MIN, place)) {
                 Some(said) => said,
                 None => self.keep(ViewKind::Base64, noise::base64_texts(there), place),
@@ -229,20 +230,22 @@ impl Found<'_, '_> {
 
     fn hex(&mut self, bytes: &[u8], run: Range<usize>) {
         let mut at = run.start;
-        let is_digit = |byte: u8| byte.is_ascii_hexdigit() || is_break(byte);
+        let is_digit =
+            |byte: u8| NIBBLES.get(usize::from(byte)).is_some_and(|value| *value != NO_DIGIT) || is_break(byte);
         while let Some(run) = next_run(bytes.get(..run.end).unwrap_or_default(), at, is_digit) {
             at = run.end;
-            self.hex_run(&Digits::read(bytes, run, nibble));
+            self.hex_run(&Digits::read(bytes, run, &NIBBLES));
         }
     }
 
     fn hex_run(&mut self, digits: &Digits) {
+        let zeros = noise::zeros(&digits.values);
         for skip in 0..2 {
             let there = digits.from(skip);
             let place = |byte: usize, bytes: usize, map: &mut Map| {
                 (byte..byte + bytes).for_each(|byte| map.replace(1, digits.pair(skip + 2 * byte)));
             };
-            let wide = noise::hex_may_be_wide(there).then(|| noise::hex_bytes(there));
+            let wide = noise::hex_may_be_wide(zeros, there.len()).then(|| noise::hex_bytes(there));
             let said = match wide.and_then(|raw| self.wide(ViewKind::Hex, &raw, HEX_TEXT_MIN, place)) {
                 Some(said) => said,
                 None => self.keep(ViewKind::Hex, noise::hex_texts(there), place),
@@ -302,8 +305,9 @@ impl Found<'_, '_> {
         }
         if self.budget.take_bytes(raw.len()) {
             let place = |byte: usize, bytes: usize, map: &mut Map| {
-                let places = places.get(byte..byte + bytes).unwrap_or_default();
-                places.iter().for_each(|place| map.replace(1, place.clone()));
+                for place in places.get(byte..byte + bytes).unwrap_or_default() {
+                    map.replace(1, place.clone());
+                }
             };
             if self.wide(ViewKind::Hidden, &raw, HIDDEN_TEXT_MIN, place).is_none() {
                 self.keep(ViewKind::Hidden, noise::texts(&raw, HIDDEN_TEXT_MIN), place);
@@ -394,21 +398,40 @@ const fn sextet(byte: u8) -> Option<u8> {
     }
 }
 
+/// What is no digit.
+const NO_DIGIT: u8 = u8::MAX;
 /// [`sextet`] as a table: every text is asked.
-static SEXTETS: [bool; 256] = {
-    let mut table = [false; 256];
+static SEXTETS: [u8; 256] = table(Alphabet::Base64);
+/// [`nibble`] as a table.
+static NIBBLES: [u8; 256] = table(Alphabet::Hex);
+
+/// Whose digits a table has.
+#[derive(Clone, Copy)]
+enum Alphabet {
+    Base64,
+    Hex,
+}
+
+const fn table(alphabet: Alphabet) -> [u8; 256] {
+    let mut table = [NO_DIGIT; 256];
     let mut byte = 0_u8;
     loop {
-        table[byte as usize] = sextet(byte).is_some();
+        let value = match alphabet {
+            Alphabet::Base64 => sextet(byte),
+            Alphabet::Hex => nibble(byte),
+        };
+        if let Some(value) = value {
+            table[byte as usize] = value;
+        }
         if byte == u8::MAX {
             break table;
         }
         byte += 1;
     }
-};
+}
 
 fn is_sextet(byte: u8) -> bool {
-    SEXTETS.get(usize::from(byte)).copied().unwrap_or_default()
+    SEXTETS.get(usize::from(byte)).is_some_and(|value| *value != NO_DIGIT)
 }
 
 const fn nibble(byte: u8) -> Option<u8> {

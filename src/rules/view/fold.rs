@@ -105,6 +105,10 @@ impl<'a> Folder<'a> {
             self.text.push(c);
             return self.map.copy(place.len(), place.start);
         }
+        if matches!(c, '\u{e0000}'..='\u{e0fff}') {
+            // Tags and selectors, which cannot be seen.
+            return;
+        }
         let before = self.text.len();
         if let Some(jamo) = jamo(c) {
             self.text.extend(jamo.into_iter().flatten());

@@ -178,16 +178,21 @@ pub(super) fn texts(raw: &[u8], text_bytes_min: usize) -> Vec<Said> {
     texts
 }
 
-/// Whether digits of base64 could spell so many zeros that [`wide`] takes them for text. A quarter of all bytes would be
-/// zero, every other one; of those, two of three need an `A` each, so there is one for twelve bytes, half a one less at
-/// the ends.
-pub(super) fn base64_may_be_wide(digits: &[u8]) -> bool {
-    12 * digits.iter().filter(|digit| **digit == 0).count() + 7 >= base64_length(digits.len())
+/// How many digits are zero.
+pub(super) fn zeros(digits: &[u8]) -> usize {
+    digits.iter().map(|digit| usize::from(*digit == 0)).sum()
+}
+
+/// Whether so many digits of base64 could spell so many zeros that [`wide`] takes them for text. A quarter of all bytes
+/// would be zero, every other one; of those, two of three need an `A` each, so there is one for twelve bytes, half a one
+/// less at the ends.
+pub(super) const fn base64_may_be_wide(zeros: usize, digits: usize) -> bool {
+    12 * zeros + 7 >= base64_length(digits)
 }
 
 /// The same for hexadecimal digits: each zero is two of them.
-pub(super) fn hex_may_be_wide(digits: &[u8]) -> bool {
-    digits.iter().filter(|digit| **digit == 0).count() >= digits.len() / 4
+pub(super) const fn hex_may_be_wide(zeros: usize, digits: usize) -> bool {
+    zeros >= digits / 4
 }
 
 /// Whether bytes are UTF-16 of Latin letters, as `powershell -EncodedCommand` takes: every other byte, for the most part, is
@@ -310,13 +315,13 @@ mod tests {
                 let spelled = base64_bytes(digits);
                 prop_assert_eq!(spelled.len(), base64_length(digits.len()));
                 prop_assert_eq!(base64_texts(digits), all(&spelled, BASE64_TEXT_MIN));
-                prop_assert!(wide(&spelled).is_none() || base64_may_be_wide(digits));
+                prop_assert!(wide(&spelled).is_none() || base64_may_be_wide(zeros(digits), digits.len()));
             }
             let nibbles = digits(&raw, 4);
             for digits in [&nibbles[..], nibbles.get(cut..).unwrap_or_default()] {
                 let spelled = hex_bytes(digits);
                 prop_assert_eq!(hex_texts(digits), all(&spelled, HEX_TEXT_MIN));
-                prop_assert!(wide(&spelled).is_none() || hex_may_be_wide(digits));
+                prop_assert!(wide(&spelled).is_none() || hex_may_be_wide(zeros(digits), digits.len()));
             }
         }
 
@@ -327,10 +332,11 @@ mod tests {
             for cut in 0..4 {
                 let sextets = digits(&raw, 6);
                 let digits = sextets.get(cut..).unwrap_or_default();
-                prop_assert!(wide(&base64_bytes(digits)).is_none() || base64_may_be_wide(digits));
+                let may_be = base64_may_be_wide(super::zeros(digits), digits.len());
+                prop_assert!(wide(&base64_bytes(digits)).is_none() || may_be);
             }
             let nibbles = digits(&raw, 4);
-            prop_assert!(wide(&raw).is_none() || hex_may_be_wide(&nibbles));
+            prop_assert!(wide(&raw).is_none() || hex_may_be_wide(super::zeros(&nibbles), nibbles.len()));
         }
     }
 }
