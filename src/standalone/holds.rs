@@ -2,7 +2,8 @@
 //!
 //! # Flow
 //! The gate asks through [`SqliteHolds`]; people decide through [`Store`], in this process or another; one task looks
-//! every [`LOOK_EVERY`] whether another process wrote, fires timers, and wakes those who wait.
+//! every [`LOOK_EVERY`] whether another process wrote, fires timers, and wakes those who wait. While the file system says
+//! that nobody wrote, and no timer is due, it does not ask the database.
 //!
 //! # Guarantees
 //! * What was answered is on disk; pending holds survive a restart.
@@ -25,6 +26,7 @@ mod failure;
 mod file;
 mod grant;
 mod memory;
+mod quiet;
 mod request;
 mod schema;
 mod scribe;
@@ -33,7 +35,7 @@ mod store;
 mod trail;
 mod waiters;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -58,11 +60,12 @@ use crate::approvals::{self, Ask, Ballot, Decision, Event, Granted, Hold, Phase,
 use crate::base::{Clock, Digest, GrantId, HoldId};
 use crate::rules::{Held, Ruling};
 use crate::sidecar::{HoldFailure, Holds, Recall, Recalled, Recorder, Wait};
+use quiet::Quiet;
 use scribe::Scribe;
 use store::Opened;
 use waiters::Waiters;
 
-/// How often the database is asked whether another process wrote: people do not notice it, and it costs microseconds.
+/// How often it is found out whether another process wrote: people do not notice it, and it costs microseconds.
 pub const LOOK_EVERY: Duration = Duration::from_millis(150);
 
 /// How long clients have to come back to a gate that was restarted: what they are told to wait at most, and a moment.
@@ -76,6 +79,8 @@ pub struct SqliteHolds {
     scribe: Arc<Scribe>,
     /// Who claims, in the record: `gate 4711`.
     claimant: String,
+    /// The database and the log beside it.
+    files: [PathBuf; 2],
     waiters: Waiters,
     /// Answers that end when their grant is revoked.
     cuts: Waiters<GrantId>,
@@ -115,6 +120,7 @@ impl SqliteHolds {
             store,
             scribe,
             claimant: format!("gate {}", std::process::id()),
+            files: file::files(folder),
             waiters: Waiters::default(),
             cuts: Waiters::default(),
             seen,
@@ -124,6 +130,7 @@ impl SqliteHolds {
     /// The task that notices what other processes decide and what time does. It ends when the holds are dropped.
     pub fn watch(self: &Arc<Self>) -> JoinHandle<()> {
         let weak = Arc::downgrade(self);
+        let mut quiet = Quiet::over(self.files.clone());
         tokio::spawn(async move {
             let mut every = tokio::time::interval(LOOK_EVERY);
             every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,7 +138,7 @@ impl SqliteHolds {
             loop {
                 every.tick().await;
                 let Some(holds) = weak.upgrade() else { return };
-                let failed = match holds.look().await {
+                let failed = match holds.look_unless(&mut quiet).await {
                     Ok(()) => false,
                     // Said once, not seven times a second.
                     Err(failure) if !failing => {
@@ -143,6 +150,19 @@ impl SqliteHolds {
                 failing = failed;
             }
         })
+    }
+
+    /// Looks, unless it is quiet.
+    async fn look_unless(&self, quiet: &mut Quiet) -> Result<(), HoldFailure> {
+        quiet.ask();
+        if quiet.lasts(self.store.now()) && self.all_seen() {
+            return Ok(());
+        }
+        self.look().await?;
+        if quiet.has_settled() {
+            quiet.until(self.store.first_timer().await.map_err(unavailable)?);
+        }
+        Ok(())
     }
 
     /// Looks once: timers that are due, decisions of other processes, and who is to be woken.
@@ -165,6 +185,11 @@ impl SqliteHolds {
 
     fn swap_seen(&self, version: i64) -> i64 {
         std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), version)
+    }
+
+    /// Whether nothing is left over from a look that failed, or from a decision of this process.
+    fn all_seen(&self) -> bool {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) != UNSEEN
     }
 
     /// Enters a decision made in this process.

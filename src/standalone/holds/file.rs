@@ -15,6 +15,8 @@ use super::{StoreFailure, schema};
 
 /// The file's name within the data folder.
 const FILE: &str = "approvals.db";
+/// What SQLite calls the log beside it.
+const LOG: &str = "approvals.db-wal";
 /// How long one program waits for another's transaction: each takes milliseconds, a slow disk a second.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -25,6 +27,11 @@ pub enum Missing {
     Create,
     /// Say so: everybody who only looks and decides.
     Refuse,
+}
+
+/// The files that every change is written to.
+pub(super) fn files(folder: &Path) -> [PathBuf; 2] {
+    [folder.join(FILE), folder.join(LOG)]
 }
 
 /// Opens `folder/approvals.db`.
