@@ -94,8 +94,6 @@ impl Syncer {
     fn run_after(&self, mut quiet: u32, write_out: impl Fn()) {
         loop {
             let mut state = self.lock();
-            let nothing = state.settled == state.written && !state.failed;
-            quiet = if nothing { quiet + 1 } else { 0 };
             let resting = quiet > QUIET_ROUNDS;
             state.resting = resting;
             let every = if resting { REST } else { SYNC_EVERY };
@@ -106,22 +104,28 @@ impl Syncer {
             };
             let waited = self.wake.wait_timeout_while(state, every, idle);
             let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            state.resting = false;
-            let closing = state.closing;
+            let woken = resting && !std::mem::take(&mut state.resting);
+            let (closing, asked) = (state.closing, state.waiters > 0);
             drop(state);
+            if woken && !closing && !asked {
+                // What was written is flushed when its time has come, with what is written until then.
+                quiet = 0;
+                continue;
+            }
             write_out();
-            self.flush();
+            quiet = if self.flush() { 0 } else { quiet.saturating_add(1) };
             if closing {
                 return;
             }
         }
     }
 
-    fn flush(&self) {
+    /// Flushes what was written; answers whether there was anything.
+    fn flush(&self) -> bool {
         let (disk, upto) = {
             let state = self.lock();
             if state.settled == state.written && !state.failed {
-                return;
+                return false;
             }
             (state.disk.clone(), state.written)
         };
@@ -130,6 +134,7 @@ impl Syncer {
         state.settled = upto;
         state.failed = failed;
         self.settled.notify_all();
+        true
     }
 
     /// Ends the thread after a last flush.
