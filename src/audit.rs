@@ -51,6 +51,7 @@
 //! Knows nothing of HTTP, policies' internals or where time comes from.
 
 mod chain;
+mod encode;
 mod entry;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -8,14 +8,18 @@ use std::io::Write as _;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 
-use super::Event;
+use super::{Event, encode};
 use crate::base::Digest;
 
 /// `,"hash":"sha256:` + 64 hex digits + `"}`: what stands behind the bytes that the hash covers.
 const SEAL_BYTES: usize = SEAL_START.len() + 64 + SEAL_END.len();
 const SEAL_START: &[u8] = b",\"hash\":\"sha256:";
 const SEAL_END: &[u8] = b"\"}";
+
+/// Times as entries have them: to the microsecond, always with six digits.
+const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 /// How far a log has come: the last entry's number and hash. Kept elsewhere, it proves later that nothing up to it was
 /// cut off or rewritten. Written `SEQ:sha256:HEX`.
@@ -58,10 +62,16 @@ impl FromStr for Head {
 pub(super) fn write(head: Head, now: Timestamp, event: &Event, line: &mut Vec<u8>) -> serde_json::Result<Head> {
     let io = serde_json::Error::io;
     let (seq, start) = (head.seq + 1, line.len());
-    write!(line, "{{\"seq\":{seq},\"time\":\"{now:.6}\",\"prev\":\"{}\",\"event\":", head.hash).map_err(io)?;
-    serde_json::to_writer(&mut *line, event)?;
+    write!(line, "{{\"seq\":{seq},\"time\":\"").map_err(io)?;
+    TIMES.print_timestamp(&now, &mut *line).map_err(|error| io(std::io::Error::other(error)))?;
+    line.extend_from_slice(b"\",\"prev\":\"");
+    head.hash.append_to(line);
+    line.extend_from_slice(b"\",\"event\":");
+    encode::event(event, line)?;
     let hash = Digest::of(line.get(start..).unwrap_or_default());
-    writeln!(line, ",\"hash\":\"{hash}\"}}").map_err(io)?;
+    line.extend_from_slice(b",\"hash\":\"");
+    hash.append_to(line);
+    line.extend_from_slice(b"\"}\n");
     Ok(Head { seq, hash })
 }
 

@@ -23,6 +23,11 @@ impl Digest {
         Self(bytes)
     }
 
+    /// Appends what is shown of it.
+    pub fn append_to(&self, text: &mut Vec<u8>) {
+        text.extend_from_slice(&Written::of(self).0);
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -79,13 +84,21 @@ impl Written {
         let mut text = [0; NAME.len() + 64];
         let (name, digits) = text.split_at_mut(NAME.len());
         name.copy_from_slice(NAME.as_bytes());
-        hex::encode_to_slice(digest.0, digits).expect("two digits for each of 32 bytes");
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(digest.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
         Self(text)
     }
 
     fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a name and hexadecimal digits")
     }
+}
+
+/// A hexadecimal digit.
+const fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' - 10 + value }
 }
 
 impl fmt::Display for Digest {

@@ -71,6 +71,12 @@ macro_rules! id {
                 Self(encode(now, random()))
             }
 
+            /// Appends what is shown of it.
+            pub fn append_to(&self, text: &mut Vec<u8>) {
+                text.extend_from_slice(concat!($prefix, "-").as_bytes());
+                text.extend_from_slice(&self.0);
+            }
+
             /// The id made of this moment and these random bytes; for tests and replays.
             #[must_use]
             pub fn of(now: Timestamp, random: [u8; 10]) -> Self {
