@@ -23,6 +23,7 @@ mod accept;
 mod body;
 mod callback;
 mod cut;
+mod deadline;
 mod encoding;
 mod framing;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -13,8 +13,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
+use super::deadline::{Deadline, Deadlines};
 use super::framing::Violation;
 use super::judging::BESIDE_BYTES_MIN;
 use super::permit::Rest;
@@ -35,12 +36,18 @@ const STILL: Duration = Duration::from_millis(50);
 pub(super) struct InFlight {
     bytes: AtomicUsize,
     large: Arc<Semaphore>,
+    deadlines: Deadlines,
     metrics: Metrics,
 }
 
 impl InFlight {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { bytes: AtomicUsize::new(0), large: Arc::new(Semaphore::new(LARGE_MAX)), metrics }
+        Self {
+            bytes: AtomicUsize::new(0),
+            large: Arc::new(Semaphore::new(LARGE_MAX)),
+            deadlines: Deadlines::default(),
+            metrics,
+        }
     }
 }
 
@@ -113,9 +120,10 @@ impl Source {
         reserved.grow(announced.unwrap_or(0), limits.bytes_in_flight_max)?;
         self.read.reserve(announced.unwrap_or(0));
         let start = Instant::now();
+        let mut deadline = reserved.all.deadlines.at(start);
         while let Some(incoming) = &mut self.incoming {
-            let deadline = start + patience(limits, self.read.len());
-            let frame = next(incoming, deadline, reserved).await.ok_or(Refusal::BodyTimeout)?;
+            deadline.move_to(start + patience(limits, self.read.len()));
+            let frame = next(incoming, &mut deadline, reserved).await.ok_or(Refusal::BodyTimeout)?;
             let Some(frame) = frame else {
                 self.incoming = None;
                 break;
@@ -142,7 +150,7 @@ impl Source {
 /// The next piece of a body; `None` when it does not come in time. A large body that stands still ends its turn.
 async fn next(
     incoming: &mut Incoming,
-    deadline: Instant,
+    deadline: &mut Deadline,
     reserved: &mut Reserved,
 ) -> Option<Option<hyper::Result<Frame<Bytes>>>> {
     if reserved.turn.is_some() {
@@ -151,7 +159,7 @@ async fn next(
         }
         reserved.end_turn();
     }
-    timeout_at(deadline, incoming.frame()).await.ok()
+    deadline.limit(incoming.frame()).await
 }
 
 /// How long a body may have taken when so many bytes of it are here.

@@ -25,7 +25,7 @@ use bytes::{BufMut, BytesMut};
 
 /// Longest request head. nginx and uvicorn take 32 and 64 KB; tokens of identity providers reach a few KB.
 pub(super) const HEAD_BYTES_MAX: usize = 32 << 10;
-/// Most header lines of a head. SDKs send about 20.
+/// Most header lines of a head, as many as hyper takes. SDKs send about 20.
 pub(super) const HEADERS_MAX: usize = 100;
 /// Most hex digits of a chunk size: four GB, far above any body limit.
 const CHUNK_DIGITS_MAX: u8 = 8;
@@ -119,6 +119,11 @@ impl Framing {
     /// Collects a head up to its end, then checks it as a whole and hands it over. Goes from line end to line end; a line
     /// with anything odd in it is looked at byte by byte, to say what it is.
     fn take_head(&mut self, input: &[u8], out: &mut BytesMut) -> Result<usize, Broken> {
+        if let Some((head, framing)) = self.whole_head(input) {
+            out.put_slice(head);
+            self.state = after_head(framing);
+            return Ok(head.len());
+        }
         let room = HEAD_BYTES_MAX - self.head.len();
         let within = input.get(..room).unwrap_or(input);
         let mut taken = 0;
@@ -132,14 +137,24 @@ impl Framing {
                 let framing = head::check(&self.head).map_err(Broken::Head)?;
                 out.put_slice(&self.head);
                 self.head.clear();
-                self.state = match framing {
-                    BodyFraming::Length(length) => after_body(length),
-                    BodyFraming::Chunked => State::ChunkSize { size: 0, digits: 0 },
-                };
+                self.state = after_head(framing);
                 return Ok(taken);
             }
         }
         if self.head.len() >= HEAD_BYTES_MAX { Err(Broken::Head(Violation::HeadTooLarge)) } else { Ok(taken) }
+    }
+
+    /// The head that the input begins with, when it is there as a whole and nothing is odd about it: the usual one, which
+    /// need not be collected. `None` says nothing but that it has to be looked at line by line.
+    fn whole_head<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], BodyFraming)> {
+        if !self.head.is_empty() {
+            return None;
+        }
+        let within = input.get(..HEAD_BYTES_MAX).unwrap_or(input);
+        let end = memchr::memmem::find(within, b"\r\n\r\n")? + 4;
+        let head = within.get(..end)?;
+        let framing = if head::is_plain(head) { head::check(head).ok()? } else { return None };
+        Some((head, framing))
     }
 
     /// Takes one byte of the lines between chunks.
@@ -160,6 +175,13 @@ impl Framing {
         self.state = next.map_err(Broken::Body)?;
         out.put_u8(byte);
         Ok(1)
+    }
+}
+
+const fn after_head(framing: BodyFraming) -> State {
+    match framing {
+        BodyFraming::Length(length) => after_body(length),
+        BodyFraming::Chunked => State::ChunkSize { size: 0, digits: 0 },
     }
 }
 

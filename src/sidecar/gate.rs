@@ -3,7 +3,7 @@
 //! Knows nothing of connections. Guarantees the order: nothing is decoded before it is whole, judged before it is
 //! decoded, recorded before it is judged, or forwarded before it is recorded.
 
-use std::net::IpAddr;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use super::outgoing::Outgoing;
 use super::permit::Permit;
 use super::refusal::Refusal;
 use super::rulebook::InForce;
-use super::visit::{Visit, model_kept};
+use super::visit::{Peer, Visit, model_kept};
 use super::{hold, judging, read, status};
 use crate::approvals::{excerpt, reasons};
 use crate::audit::Outcome;
@@ -29,14 +29,18 @@ use crate::telemetry::RouteClass;
 use crate::wire::{self, Format, Route, RouteRefusal};
 
 /// Answers one query.
-pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Incoming>) -> Response<Outgoing> {
+pub(super) async fn gate(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
     let (head, incoming) = request.into_parts();
     let mut source = Source::new(incoming);
     let mut visit = Visit::open(&shared, peer, head);
     if status::is_own(visit.head.uri.path()) {
-        return Box::pin(status::answer(visit)).await;
+        return Ok(Box::pin(status::answer(visit)).await);
     }
-    match judged(&mut visit, &mut source).await {
+    Ok(match judged(&mut visit, &mut source).await {
         Ok(Ruling::Clear(clearance)) => {
             let outcome = outcome(clearance.basis());
             visit.forward(outcome, Permit::from(clearance), None).await
@@ -46,7 +50,7 @@ pub(super) async fn gate(shared: Arc<Shared>, peer: IpAddr, request: Request<Inc
         Ok(Ruling::Deny(denial)) => visit.refuse(&Refusal::Denied(denial)),
         Err(refusal) if visit.posture() == Posture::Observe => Box::pin(visit.observe(refusal, source)).await,
         Err(refusal) => visit.refuse(&refusal),
-    }
+    })
 }
 
 /// From a head to a ruling. Whatever ends this early is a refusal.
@@ -75,7 +79,7 @@ async fn judged(visit: &mut Visit, source: &mut Source) -> Result<Ruling, Refusa
 pub(super) fn caller(visit: &mut Visit) -> Result<(), Refusal> {
     let now = visit.shared.ports.clock.now();
     let settings = &visit.shared.settings.identity;
-    let identity = identify(settings, visit.peer, &mut visit.head.headers, now)?;
+    let identity = identify(settings, visit.peer.address, &mut visit.head.headers, now)?;
     visit.identified(identity);
     Ok(())
 }

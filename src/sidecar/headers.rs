@@ -31,14 +31,19 @@ pub(super) enum BodyKind {
     AsNamed,
 }
 
-/// The headers that go upstream.
-pub(super) fn outbound(server: Server, headers: &HeaderMap, kind: BodyKind) -> HeaderMap {
-    let mut out = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let plain = value.as_bytes().iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e));
-        if plain && wire::header_use(server, name.as_str()) == HeaderUse::Forward {
-            out.append(name.clone(), value.clone());
-        }
+/// The headers that go upstream, of those that came.
+pub(super) fn outbound(server: Server, came: HeaderMap, kind: BodyKind) -> HeaderMap {
+    let mut out = came;
+    let dropped: Vec<HeaderName> = out.keys().filter(|name| !travels(server, name)).cloned().collect();
+    for name in &dropped {
+        out.remove(name);
+    }
+    if !out.values().all(is_plain) {
+        out = out
+            .iter()
+            .filter(|(_, value)| is_plain(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
     }
     if kind == BodyKind::Json {
         out.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -46,11 +51,20 @@ pub(super) fn outbound(server: Server, headers: &HeaderMap, kind: BodyKind) -> H
     out
 }
 
+fn travels(server: Server, name: &HeaderName) -> bool {
+    wire::header_use(server, name.as_str()) == HeaderUse::Forward
+}
+
+/// Without a short cut out of the loop, so that it runs on many bytes at a time.
+fn is_plain(value: &HeaderValue) -> bool {
+    value.as_bytes().iter().fold(true, |all, byte| all & matches!(byte, b'\t' | 0x20..=0x7e))
+}
+
 /// Everything that is not about the connection, for posture `Observe`.
-pub(super) fn observed(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
+pub(super) fn observed(came: HeaderMap) -> HeaderMap {
+    let named = named_by_connection(&came);
     let own = ["host", "content-length", "expect", super::framing::FRAMING_HEADER];
-    let mut out = headers.clone();
+    let mut out = came;
     for name in HOP_BY_HOP.iter().copied().chain(own) {
         out.remove(name);
     }
@@ -63,7 +77,13 @@ pub(super) fn observed(headers: &HeaderMap) -> HeaderMap {
 /// Takes what does not belong to the client out of an answer's head.
 pub(super) fn inbound(headers: &mut HeaderMap) {
     let named = named_by_connection(headers);
-    for name in HOP_BY_HOP.iter().copied().chain([QUERY_ID, APPROVAL_ID]) {
+    let ours = |name: &&HeaderName| {
+        let name = name.as_str();
+        HOP_BY_HOP.contains(&name) || [QUERY_ID, APPROVAL_ID].contains(&name)
+    };
+    // Looked for first: most answers have none of them.
+    let found: Vec<HeaderName> = headers.keys().filter(ours).cloned().collect();
+    for name in &found {
         headers.remove(name);
     }
     for name in &named {

@@ -68,6 +68,9 @@ pub(super) async fn body(visit: &mut Visit, source: &mut Source) -> Result<Bytes
     Ok(decoded)
 }
 
+/// How content types of several parts begin.
+const MULTIPART: &str = "multipart/";
+
 /// What a content type may not be. Everything else is read by the route, whatever it is called.
 pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
@@ -77,8 +80,8 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let text = value.to_str().map_err(|_| Refusal::ContentType("the content type is not plain text"))?;
     let mut pieces = text.split(';').map(str::trim);
-    let media = pieces.next().unwrap_or_default().to_ascii_lowercase();
-    if media.starts_with("multipart/") {
+    let media = pieces.next().unwrap_or_default();
+    if media.get(..MULTIPART.len()).is_some_and(|start| start.eq_ignore_ascii_case(MULTIPART)) {
         return Err(Refusal::ContentType("multipart bodies cannot be judged"));
     }
     for (name, value) in pieces.filter_map(|piece| piece.split_once('=')) {

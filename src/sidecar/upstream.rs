@@ -20,8 +20,9 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
+use super::deadline::Deadlines;
 use super::permit::Permit;
 use super::settings::UpstreamSettings;
 
@@ -51,6 +52,7 @@ pub struct Upstream {
     host: HeaderValue,
     prefix: String,
     first_byte_timeout: Duration,
+    first_bytes: Deadlines,
     idle_timeout: Duration,
 }
 
@@ -65,6 +67,7 @@ impl Upstream {
             host,
             prefix: settings.uri.path().trim_end_matches('/').to_owned(),
             first_byte_timeout: settings.first_byte_timeout,
+            first_bytes: Deadlines::default(),
             idle_timeout: settings.idle_timeout,
         })
     }
@@ -72,8 +75,9 @@ impl Upstream {
     /// Sends what the permit is for; answers when the head of the answer is there.
     pub async fn forward(&self, permit: Permit, outbound: Outbound) -> Result<Response<Answer>, UpstreamFailure> {
         let request = self.request(permit, outbound)?;
-        let sent = timeout(self.first_byte_timeout, self.send(request)).await;
-        let (response, sender) = sent.map_err(|_| UpstreamFailure::Timeout)??;
+        let mut deadline = self.first_bytes.at(Instant::now() + self.first_byte_timeout);
+        let sent = deadline.limit(self.send(request)).await;
+        let (response, sender) = sent.ok_or(UpstreamFailure::Timeout)??;
         let keep = Keep { sender, pool: Arc::clone(&self.pool) };
         Ok(response.map(|incoming| Answer { incoming, keep: Some(keep), idle_timeout: self.idle_timeout }))
     }
@@ -105,7 +109,8 @@ impl Upstream {
                 },
             }
         }
-        let mut sender = self.connector.open().await?;
+        // Kept elsewhere: opening is rare, and its state is larger than all else of a query's.
+        let mut sender = Box::pin(self.connector.open()).await?;
         match sender.try_send_request(request).await {
             Ok(response) => Ok((response, sender)),
             Err(failed) => Err(UpstreamFailure::Broke(failed.into_error())),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use http::header::HeaderValue;
+use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 
 use super::accept::Shared;
@@ -34,18 +34,31 @@ use crate::wire::{self, ErrorStyle, Format};
 pub(super) use completion::Completion;
 pub(super) use entry::model as model_kept;
 
+/// The other side of a connection: its address, and as records write it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    pub(super) text: String,
+}
+
+impl Peer {
+    pub(super) fn at(address: IpAddr) -> Self {
+        Self { address, text: address.to_string() }
+    }
+}
+
 /// One query on its way.
 pub(super) struct Visit {
     pub(super) shared: Arc<Shared>,
     pub(super) id: QueryId,
-    pub(super) peer: IpAddr,
+    pub(super) peer: Arc<Peer>,
     pub(super) head: Parts,
     pub(super) style: ErrorStyle,
     pub(super) caller: Caller,
     /// The rule set that this query uses from start to end; `None` only before the first one was loaded.
     pub(super) in_force: Option<Arc<InForce>>,
     /// The entry as far as it is known.
-    pub(super) entry: QueryJudged,
+    pub(super) entry: Box<QueryJudged>,
     pub(super) reserved: Reserved,
     /// What of the body is judged as, and so goes out as.
     pub(super) body_kind: BodyKind,
@@ -66,10 +79,10 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn open(shared: &Arc<Shared>, peer: IpAddr, head: Parts) -> Self {
+    pub(super) fn open(shared: &Arc<Shared>, peer: Arc<Peer>, head: Parts) -> Self {
         let in_force = shared.ports.rulebook.current().or_else(|| shared.unruled.clone());
         let id = QueryId::fresh(shared.ports.clock.now());
-        let entry = entry::draft(id, peer, &head, in_force.as_ref().map(|in_force| &*in_force.rules));
+        let entry = Box::new(entry::draft(id, &peer, &head, in_force.as_ref().map(|in_force| &*in_force.rules)));
         Self {
             id,
             peer,
@@ -104,14 +117,14 @@ impl Visit {
     /// The same for the last entry of a query, of which only what answering needs is kept.
     fn record_last(&mut self, outcome: Outcome) -> Result<(), Refusal> {
         let (hold, retention) = (self.entry.hold, self.entry.retention);
-        let entry = std::mem::replace(&mut self.entry, entry::emptied(self.id, hold, retention));
+        let entry = std::mem::replace(&mut self.entry, Box::new(entry::emptied(self.id, hold, retention)));
         self.write(entry, outcome)
     }
 
-    fn write(&mut self, mut entry: QueryJudged, outcome: Outcome) -> Result<(), Refusal> {
+    fn write(&mut self, mut entry: Box<QueryJudged>, outcome: Outcome) -> Result<(), Refusal> {
         entry.outcome = outcome;
         self.shared.ports.metrics.query(outcome, self.format);
-        let written = self.shared.ports.recorder.append(Event::QueryJudged(Box::new(entry)));
+        let written = self.shared.ports.recorder.append(Event::QueryJudged(entry));
         let Err(failure) = written else { return Ok(()) };
         tracing::error!(query = %self.id, %failure, "the entry of a query could not be written");
         match self.in_force.as_ref().map(|in_force| in_force.rules.on_audit_unavailable()) {
@@ -123,7 +136,7 @@ impl Visit {
 
     /// Records the query, then forwards it. The only way out towards the model server.
     pub(super) async fn forward(
-        mut self,
+        &mut self,
         outcome: Outcome,
         permit: Permit,
         releasing: Option<Releasing>,
@@ -138,13 +151,14 @@ impl Visit {
         if let Some(read_at) = self.read_at.filter(|_| hold.is_none()) {
             self.shared.ports.metrics.added(self.monotonic().saturating_sub(read_at));
         }
-        let mut completion = Completion::begin(&self, releasing);
+        let mut completion = Completion::begin(self, releasing);
         let outbound = match self.outbound() {
             Ok(outbound) => outbound,
             Err(refusal) => return self.answer(&refusal),
         };
         let mut cut = self.revocable.take().map(|revocable| Cut::armed(&self.shared, revocable));
-        let forwarding = pin!(self.shared.upstream.forward(permit, outbound));
+        let shared = Arc::clone(&self.shared);
+        let forwarding = pin!(shared.upstream.forward(permit, outbound));
         let Some(forwarded) = unless_cut(cut.as_mut(), forwarding).await else {
             completion.revoked();
             return self.answer(&granted.map_or(Refusal::ApprovalUnavailable, Refusal::ApprovalRevoked));
@@ -179,11 +193,13 @@ impl Visit {
         self.forward(Outcome::WouldRefuse, Permit::from(clearance).followed_by(rest), None).await
     }
 
-    fn outbound(&self) -> Result<Outbound, Refusal> {
+    /// What is sent on of the head, which is used up.
+    fn outbound(&mut self) -> Result<Outbound, Refusal> {
         let target = self.head.uri.path_and_query().cloned().ok_or(Refusal::UpstreamFailed)?;
+        let came = std::mem::take(&mut self.head.headers);
         let mut headers = match self.posture() {
-            Posture::Enforce => headers::outbound(self.shared.settings.server, &self.head.headers, self.body_kind),
-            Posture::Observe => headers::observed(&self.head.headers),
+            Posture::Enforce => headers::outbound(self.shared.settings.server, came, self.body_kind),
+            Posture::Observe => headers::observed(came),
         };
         if self.decoded {
             headers.remove(http::header::CONTENT_ENCODING);
@@ -210,10 +226,12 @@ impl Visit {
 
     /// Every answer names its query, and its approval if there was one.
     pub(super) fn signed(&self, mut response: Response<Outgoing>) -> Response<Outgoing> {
-        let named =
-            [(QUERY_ID, Some(self.id.to_string())), (APPROVAL_ID, self.entry.hold.map(|hold| hold.to_string()))];
+        let named = [
+            (HeaderName::from_static(QUERY_ID), Some(self.id.to_string())),
+            (HeaderName::from_static(APPROVAL_ID), self.entry.hold.map(|hold| hold.to_string())),
+        ];
         for (name, value) in named {
-            if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
                 response.headers_mut().insert(name, value);
             }
         }

@@ -1,6 +1,5 @@
 //! One client connection: what it speaks, and hyper behind the framing guard.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,8 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::Shared;
-use crate::sidecar::framing::{Guarded, HEAD_BYTES_MAX, HEADERS_MAX, Protocol};
+use crate::sidecar::deadline::HeadTimer;
+use crate::sidecar::framing::{Guarded, HEAD_BYTES_MAX, Protocol};
 use crate::sidecar::gate::gate;
+use crate::sidecar::visit::Peer;
 
 /// hyper's buffers per connection: bounds what is queued for a slow client, and holds the longest head.
 const BUFFER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
@@ -51,6 +52,7 @@ pub(super) async fn accept(
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr) {
     // Without it small chunks of a stream wait for each other; a socket that refuses it is closing already.
     let _ = stream.set_nodelay(true);
+    let peer = Arc::new(Peer::at(peer));
     let mut guarded = Guarded::new(stream, Arc::clone(&shared.nonce));
     let sniffed = timeout(shared.settings.limits.head_timeout, guarded.protocol());
     let sniffed = tokio::select! {
@@ -60,25 +62,22 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr) 
     let Ok(Ok(protocol)) = sniffed else { return };
     // How a connection ends is of no interest beyond debugging: queries are recorded one by one.
     let ended = match protocol {
-        Protocol::Http1 => serve_http1(&shared, guarded, peer).await,
-        Protocol::Http2 => serve_http2(&shared, guarded, peer).await,
+        Protocol::Http1 => serve_http1(&shared, guarded, Arc::clone(&peer)).await,
+        Protocol::Http2 => serve_http2(&shared, guarded, Arc::clone(&peer)).await,
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
+        tracing::debug!(peer = peer.text, %error, "a connection ended early");
     }
 }
 
-async fn serve_http1(shared: &Arc<Shared>, guarded: Guarded<TcpStream>, peer: IpAddr) -> hyper::Result<()> {
+async fn serve_http1(shared: &Arc<Shared>, guarded: Guarded<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
     let handle = Arc::clone(shared);
-    let service = service_fn(move |request| {
-        let gated = gate(Arc::clone(&handle), peer, request);
-        async move { Ok::<_, Infallible>(gated.await) }
-    });
+    let service = service_fn(move |request| gate(Arc::clone(&handle), Arc::clone(&peer), request));
+    // hyper's own limit of header lines, 100, is the guard's; another one would cost it two large allocations per head.
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(shared.settings.limits.head_timeout)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .max_headers(HEADERS_MAX + 1)
         .half_close(false)
         .serve_connection(TokioIo::new(guarded), service);
     let mut connection = pin!(connection);
@@ -89,12 +88,9 @@ async fn serve_http1(shared: &Arc<Shared>, guarded: Guarded<TcpStream>, peer: Ip
     connection.await
 }
 
-async fn serve_http2(shared: &Arc<Shared>, guarded: Guarded<TcpStream>, peer: IpAddr) -> hyper::Result<()> {
+async fn serve_http2(shared: &Arc<Shared>, guarded: Guarded<TcpStream>, peer: Arc<Peer>) -> hyper::Result<()> {
     let handle = Arc::clone(shared);
-    let service = service_fn(move |request| {
-        let gated = gate(Arc::clone(&handle), peer, request);
-        async move { Ok::<_, Infallible>(gated.await) }
-    });
+    let service = service_fn(move |request| gate(Arc::clone(&handle), Arc::clone(&peer), request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.settings.limits.http2_streams_max)

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::{Broken, Framing, Violation};
@@ -167,11 +167,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
                 Inbound::Ended => return Poll::Pending,
                 Inbound::Failed(violation) => return Poll::Ready(Err(io::Error::other(*violation))),
                 Inbound::Guarding(framing) if framing.plain_body_bytes() > 0 => {
-                    let limit = usize::try_from(framing.plain_body_bytes()).unwrap_or(usize::MAX).min(buf.remaining());
-                    let mut window = ReadBuf::new(buf.initialize_unfilled_to(limit));
-                    ready!(Pin::new(&mut this.inner).poll_read(cx, &mut window))?;
-                    let bytes = window.filled().len();
-                    buf.advance(bytes);
+                    let before = buf.filled().len();
+                    let mut window = (&mut this.inner).take(framing.plain_body_bytes());
+                    ready!(Pin::new(&mut window).poll_read(cx, buf))?;
+                    let bytes = buf.filled().len() - before;
                     this.eof |= bytes == 0;
                     framing.passed(bytes as u64);
                     return Poll::Ready(Ok(()));

@@ -146,6 +146,19 @@ pub(super) fn check_bytes(before: Option<u8>, bytes: &[u8]) -> Result<(), Violat
     Ok(())
 }
 
+/// Whether every byte of a whole head may stand where it stands; `false` where that needs a closer look. Without short
+/// cuts out of the loops, so that they run on many bytes at a time.
+pub(super) fn is_plain(head: &[u8]) -> bool {
+    let allowed = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..);
+    let follows = head.get(1..).unwrap_or_default();
+    // Each line feed stands behind a carriage return, and each carriage return before a line feed.
+    let unpaired = head.iter().zip(follows).filter(|(one, next)| (**one == b'\r') != (**next == b'\n')).count();
+    // An empty first line is a head of its own.
+    unpaired == 0
+        && !matches!(head.first(), Some(b'\n' | b'\r') | None)
+        && head.iter().fold(true, |all, byte| all & allowed(byte))
+}
+
 /// What one byte of a head may be after the one before it, whatever line it stands in.
 const fn check_byte(before: Option<u8>, byte: u8) -> Result<(), Violation> {
     match (before, byte) {
@@ -160,7 +173,12 @@ const fn check_byte(before: Option<u8>, byte: u8) -> Result<(), Violation> {
 
 /// Checks a whole head, its empty line included, and says how the body is delimited.
 pub(super) fn check(head: &[u8]) -> Result<BodyFraming, Violation> {
-    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut rest = head;
+    let mut lines = std::iter::from_fn(|| {
+        let (line, after) = rest.split_at_checked(memchr::memchr(b'\n', rest)?)?;
+        rest = after.get(1..).unwrap_or_default();
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    });
     let version = request_line(lines.next().unwrap_or_default())?;
     let mut seen = Seen::default();
     for (count, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
@@ -181,11 +199,13 @@ enum Version {
 fn request_line(line: &[u8]) -> Result<Version, Violation> {
     let mut words = line.split(|byte| *byte == b' ');
     let method = words.next().unwrap_or_default();
-    if method.is_empty() || !method.iter().copied().all(token) || method == b"CONNECT" {
+    if method.is_empty() || !is_token(method) || method == b"CONNECT" {
         return Err(Violation::Method);
     }
     let target = words.next().unwrap_or_default();
-    if target.first() != Some(&b'/') || !target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#') {
+    if target.first() != Some(&b'/')
+        || !target.iter().fold(true, |all, byte| all & matches!(byte, 0x21 | 0x22 | 0x24..=0x7e))
+    {
         return Err(Violation::Target);
     }
     let version = match words.next() {
@@ -213,7 +233,7 @@ impl Seen {
         if matches!(name.last(), Some(b' ' | b'\t')) {
             return Err(Violation::SpaceBeforeColon);
         }
-        if name.is_empty() || !name.iter().copied().all(token) {
+        if name.is_empty() || !is_token(name) {
             return Err(Violation::HeaderName);
         }
         let value = value.get(1..).unwrap_or_default().trim_ascii();
@@ -250,6 +270,21 @@ fn number(text: &[u8]) -> Option<u64> {
     }
     Some(text.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
 }
+
+fn is_token(name: &[u8]) -> bool {
+    name.iter().all(|byte| TOKEN.get(usize::from(*byte)) == Some(&true))
+}
+
+/// Which bytes are `tchar`.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = token(byte);
+        byte += 1;
+    }
+    table
+};
 
 /// `tchar` of RFC 9110.
 const fn token(byte: u8) -> bool {

@@ -1,11 +1,9 @@
 //! The entry of a query: a draft at the start, filled in by the judgement. Shows text only in `content`, and there only
 //! as the retention allows.
 
-use std::net::IpAddr;
-
 use http::request::Parts;
 
-use super::Visit;
+use super::{Peer, Visit};
 use crate::audit::{Caller, FindingRecord, GapRecord, Outcome, QueryJudged};
 use crate::base::{Digest, HoldId, QueryId};
 use crate::query::Query;
@@ -45,14 +43,14 @@ pub(super) fn emptied(query: QueryId, hold: Option<HoldId>, retention: Retention
     }
 }
 
-pub(super) fn draft(id: QueryId, peer: IpAddr, head: &Parts, rules: Option<&RuleSet>) -> QueryJudged {
+pub(super) fn draft(id: QueryId, peer: &Peer, head: &Parts, rules: Option<&RuleSet>) -> QueryJudged {
     QueryJudged {
         query: id,
         caller: Caller {
             user: None,
             groups: Vec::new(),
             authenticated_by: "anonymous".to_owned(),
-            address: peer.to_string(),
+            address: peer.text.clone(),
         },
         method: start(head.method.as_str(), PATH_BYTES_MAX),
         path: start(head.uri.path(), PATH_BYTES_MAX),
@@ -93,14 +91,14 @@ impl Visit {
         self.entry.caller.user.clone_from(&identity.user);
         self.entry.caller.groups.clone_from(&identity.groups);
         self.caller.rate_key =
-            identity.user.as_ref().map_or_else(|| self.peer.to_string(), |user| format!("user {user}"));
+            identity.user.as_ref().map_or_else(|| self.peer.text.clone(), |user| format!("user {user}"));
         self.caller.user = identity.user;
         self.caller.groups = identity.groups;
     }
 
     /// Notes what the engine says.
     pub(in crate::sidecar) fn judged(&mut self, judgement: &Judgement) {
-        let entry = &mut self.entry;
+        let entry = &mut *self.entry;
         entry.verdict = Some(judgement.verdict);
         entry.revision = judgement.revision;
         entry.retention = judgement.retention;

@@ -49,7 +49,9 @@ const fn additions(server: Server) -> &'static [&'static str] {
 /// What becomes of the header `name` of a request to `server`. Case does not matter.
 #[must_use]
 pub fn header_use(server: Server, name: &str) -> HeaderUse {
-    let named = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(name));
+    // Most are told apart by their length alone.
+    let same = |known: &str| known.len() == name.len() && known.eq_ignore_ascii_case(name);
+    let named = |list: &[&str]| list.iter().any(|known| same(known));
     let prefixed = name.get(..COMMON_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(COMMON_PREFIX));
     if named(COMMON) || prefixed || named(additions(server)) { HeaderUse::Forward } else { HeaderUse::Drop }
 }
