@@ -25,6 +25,8 @@ pub(crate) const STREAMS_PER_SECOND: f64 = 50.0;
 const TURNS: u32 = 6;
 /// What runs before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(100);
+/// What passes before idling is measured.
+const QUIET_AFTER: Duration = Duration::from_secs(3);
 
 /// The two proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +210,8 @@ fn streaming(
 
 /// What the proxies use while nobody asks anything.
 fn idle(options: &Options, nginx: &Running, gate: &Running, figures: &mut Figures) -> Result<(), Failure> {
+    // The gate believes the file system that nothing changes only after a few seconds of looking for itself.
+    thread::sleep(QUIET_AFTER);
     let start = clock();
     let before = (cpu(nginx.pid())?, cpu(gate.pid())?);
     thread::sleep(Duration::from_secs_f64(options.seconds.max(2.0)));

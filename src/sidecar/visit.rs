@@ -34,6 +34,10 @@ use crate::wire::{self, ErrorStyle, Format};
 pub(super) use completion::Completion;
 pub(super) use entry::model as model_kept;
 
+/// Headers of every answer. Made once: a name is looked at letter by letter.
+const QUERY_ID_NAME: HeaderName = HeaderName::from_static(QUERY_ID);
+const APPROVAL_ID_NAME: HeaderName = HeaderName::from_static(APPROVAL_ID);
+
 /// The other side of a connection: its address, and as records write it.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -227,8 +231,8 @@ impl Visit {
     /// Every answer names its query, and its approval if there was one.
     pub(super) fn signed(&self, mut response: Response<Outgoing>) -> Response<Outgoing> {
         let named = [
-            (HeaderName::from_static(QUERY_ID), Some(self.id.to_string())),
-            (HeaderName::from_static(APPROVAL_ID), self.entry.hold.map(|hold| hold.to_string())),
+            (QUERY_ID_NAME, Some(self.id.to_string())),
+            (APPROVAL_ID_NAME, self.entry.hold.map(|hold| hold.to_string())),
         ];
         for (name, value) in named {
             if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
