@@ -35,14 +35,15 @@ mod store;
 mod trail;
 mod waiters;
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
 
 pub(super) use callbacks::{Attempt, Due, Next};
 pub use failure::StoreFailure;
@@ -65,6 +66,8 @@ use scribe::Scribe;
 use store::Opened;
 use waiters::Waiters;
 
+use super::pulse::Pulse;
+
 /// How often it is found out whether another process wrote: people do not notice it, and it costs microseconds.
 pub const LOOK_EVERY: Duration = Duration::from_millis(150);
 
@@ -72,6 +75,37 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(150);
 const RETURN_WITHIN: Duration = Duration::from_secs(70);
 /// Stands for a change counter when there is something to look at, whatever the counter says.
 const UNSEEN: i64 = i64::MIN;
+
+/// Looks after holds as long as it is kept.
+#[derive(Debug)]
+pub struct Looking {
+    task: JoinHandle<()>,
+    _pulse: Pulse,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn look_when(due: Arc<Notify>, holds: Weak<SqliteHolds>, quiet: Arc<std::sync::Mutex<Quiet>>) {
+    let mut failing = false;
+    loop {
+        due.notified().await;
+        let Some(holds) = holds.upgrade() else { return };
+        let failed = match holds.look_and_learn(&quiet).await {
+            Ok(()) => false,
+            // Said once, not seven times a second.
+            Err(failure) if !failing => {
+                tracing::error!(error = %failure, "held queries cannot be looked after");
+                true
+            }
+            Err(_) => true,
+        };
+        failing = failed;
+    }
+}
 
 /// The gate's holds.
 pub struct SqliteHolds {
@@ -95,7 +129,7 @@ impl std::fmt::Debug for SqliteHolds {
 }
 
 impl SqliteHolds {
-    /// Opens `folder/approvals.db`, making both if needed. Spawn [`SqliteHolds::watch`] beside it.
+    /// Opens `folder/approvals.db`, making both if needed. Keep [`SqliteHolds::watch`] beside it.
     pub async fn open(
         folder: &Path,
         clock: Arc<dyn Clock>,
@@ -127,40 +161,31 @@ impl SqliteHolds {
         }))
     }
 
-    /// The task that notices what other processes decide and what time does. It ends when the holds are dropped.
-    pub fn watch(self: &Arc<Self>) -> JoinHandle<()> {
-        let weak = Arc::downgrade(self);
-        let mut quiet = Quiet::over(self.files.clone());
-        tokio::spawn(async move {
-            let mut every = tokio::time::interval(LOOK_EVERY);
-            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut failing = false;
-            loop {
-                every.tick().await;
-                let Some(holds) = weak.upgrade() else { return };
-                let failed = match holds.look_unless(&mut quiet).await {
-                    Ok(()) => false,
-                    // Said once, not seven times a second.
-                    Err(failure) if !failing => {
-                        tracing::error!(error = %failure, "held queries cannot be looked after");
-                        true
-                    }
-                    Err(_) => true,
-                };
-                failing = failed;
+    /// Notices what other processes decide and what time does, until what it gives is dropped.
+    pub fn watch(self: &Arc<Self>) -> io::Result<Looking> {
+        let (holds, quiet) = (Arc::downgrade(self), Arc::new(std::sync::Mutex::new(Quiet::over(self.files.clone()))));
+        let due = Arc::new(Notify::new());
+        // Decisions may have come while no gate was running.
+        due.notify_one();
+        let task = tokio::spawn(look_when(Arc::clone(&due), Weak::clone(&holds), Arc::clone(&quiet)));
+        let pulse = Pulse::start("holds", LOOK_EVERY, move || {
+            let Some(holds) = holds.upgrade() else { return };
+            let mut quiet = quiet.lock().unwrap_or_else(PoisonError::into_inner);
+            quiet.ask();
+            if !quiet.lasts(holds.store.now()) || !holds.all_seen() {
+                due.notify_one();
             }
-        })
+        })?;
+        Ok(Looking { task, _pulse: pulse })
     }
 
-    /// Looks, unless it is quiet.
-    async fn look_unless(&self, quiet: &mut Quiet) -> Result<(), HoldFailure> {
-        quiet.ask();
-        if quiet.lasts(self.store.now()) && self.all_seen() {
-            return Ok(());
-        }
+    /// Looks, and learns until when it may be quiet. Whatever changes the files meanwhile takes that back.
+    async fn look_and_learn(&self, quiet: &std::sync::Mutex<Quiet>) -> Result<(), HoldFailure> {
         self.look().await?;
-        if quiet.has_settled() {
-            quiet.until(self.store.first_timer().await.map_err(unavailable)?);
+        let learnt = || quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        if learnt().has_settled() {
+            let timer = self.store.first_timer().await.map_err(unavailable)?;
+            learnt().until(timer);
         }
         Ok(())
     }

@@ -121,7 +121,7 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     put_in_force(&loaded, &rulebook, &metrics);
     let recorder = Arc::clone(&trail) as Arc<dyn Recorder>;
     let holds = SqliteHolds::open_with(&told.data, Arc::clone(&clock), recorder, told.holds).await?;
-    let looking = beside.within(|| holds.watch());
+    let looking = beside.within(|| holds.watch()).map_err(ServeFailure::Thread)?;
     let (webhooks, sending) = beside.within(|| alerts::start(told.alerts, Arc::clone(&clock), metrics.clone()))?;
     let calling = told.callbacks.map(|settings| {
         beside.within(|| callbacks::start(settings, Arc::clone(&holds), Arc::clone(&clock), metrics.clone()))
@@ -140,18 +140,15 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let queries = listeners.queries.local_addr().ok().map(tracing::field::display);
     let health = listeners.health.as_ref().and_then(|health| health.local_addr().ok()).map(tracing::field::display);
     tracing::info!(queries, metrics = health, "listening");
-    let watching = beside.within(|| {
-        tokio::spawn(watch(watcher, tokio::time::interval(Watcher::EVERY), move |change| {
-            changed(&change, &rulebook, &trail, &metrics);
-        }))
-    });
+    let watching = watch(watcher, Watcher::EVERY, move |change| changed(&change, &rulebook, &trail, &metrics));
+    let watching = watching.map_err(ServeFailure::Thread)?;
     let showing = beside.within(|| show(&told.data, &gate, &holds));
     gate.serve(listeners, shutdown).await;
     if let Some(showing) = showing {
         showing.abort();
     }
-    watching.abort();
-    looking.abort();
+    drop(watching);
+    drop(looking);
     // What is under way is sent again by the next gate of this folder.
     if let Some(calling) = calling {
         calling.abort();

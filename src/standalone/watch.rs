@@ -3,12 +3,14 @@
 //! Polls by content, because mounted ConfigMaps are swapped by links and editors replace files. A change counts once two
 //! readings in a row agree, so that a file that is being written is not taken for a shorter one: that could loosen a verdict.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::policies::{LoadFailure, Loaded, PolicyFolder, compile_files, digest};
+use super::pulse::Pulse;
 use crate::base::{Digest, Hasher};
 use crate::rules::Workload;
 
@@ -102,22 +104,17 @@ fn cause(failure: &LoadFailure) -> Digest {
     hasher.finish()
 }
 
-/// Polls at every tick until the ticker's owner drops this future; `tell` hears of every change.
-pub async fn watch(mut watcher: Watcher, mut ticker: tokio::time::Interval, mut tell: impl FnMut(Change)) {
-    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticker.tick().await;
-        // Reading files and compiling rules may take a while: not on a thread that serves queries.
-        let polled = tokio::task::spawn_blocking(move || {
-            let change = watcher.poll();
-            (watcher, change)
-        });
-        let Ok((back, change)) = polled.await else { return };
-        watcher = back;
-        if let Some(change) = change {
+/// Polls on a thread of its own, because reading files and compiling rules may take a while; `tell` hears of every change.
+pub(super) fn watch(
+    mut watcher: Watcher,
+    every: Duration,
+    mut tell: impl FnMut(Change) + Send + 'static,
+) -> io::Result<Pulse> {
+    Pulse::start("policies", every, move || {
+        if let Some(change) = watcher.poll() {
             tell(change);
         }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -255,20 +252,19 @@ mod tests {
         assert_ne!(watcher.current().load().digest, before);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn watching_tells_of_changes_at_the_ticks() {
+    #[test]
+    fn watching_tells_of_changes() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.yaml", &policy("a"));
         let watcher = start(folder.path());
         let current = watcher.current();
         write(folder.path(), "b.yaml", &policy("b"));
-        let (tell, mut told) = tokio::sync::mpsc::channel(1);
-        let ticker = tokio::time::interval(Watcher::EVERY);
-        let task = tokio::spawn(watch(watcher, ticker, move |change| {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let watching = watch(watcher, Duration::from_millis(1), move |change| {
             tell.try_send(matches!(change, Change::Loaded(_))).unwrap();
-        }));
-        assert_eq!(told.recv().await, Some(true));
+        });
+        assert_eq!(told.recv(), Ok(true));
         assert_eq!(current.load().compilation.policies, 2);
-        task.abort();
+        drop(watching);
     }
 }

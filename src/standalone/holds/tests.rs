@@ -156,12 +156,12 @@ async fn a_decision_of_another_process_wakes_those_who_wait() {
 #[tokio::test]
 async fn the_watcher_notices_by_itself() {
     let desk = Desk::new().await;
-    let watcher = desk.gate.watch();
+    let watcher = desk.gate.watch().unwrap();
     let id = desk.ask(Some("rita"), "body").await.unwrap();
     let cli = desk.elsewhere().await;
     let (settled, ()) = tokio::join!(desk.gate.settled(id), approve(&cli, id));
     assert_eq!(settled, Ok(Phase::Approved));
-    watcher.abort();
+    drop(watcher);
 }
 
 #[tokio::test]
