@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::Failure;
 use crate::load::{self, Closed};
 use crate::options::Options;
-use crate::process::{clock, cpu};
+use crate::process::{clock, cpu, cpu_of_living};
 use crate::subjects::{Folder, Running, gate, nginx};
 use crate::{memory, prompts, upstream};
 
@@ -213,9 +213,9 @@ fn idle(options: &Options, nginx: &Running, gate: &Running, figures: &mut Figure
     // The gate believes the file system that nothing changes only after a few seconds of looking for itself.
     thread::sleep(QUIET_AFTER);
     let start = clock();
-    let before = (cpu(nginx.pid())?, cpu(gate.pid())?);
+    let before = (cpu_of_living(nginx.pid())?, cpu_of_living(gate.pid())?);
     thread::sleep(Duration::from_secs_f64(options.seconds.max(2.0)));
-    let after = (cpu(nginx.pid())?, cpu(gate.pid())?);
+    let after = (cpu_of_living(nginx.pid())?, cpu_of_living(gate.pid())?);
     let seconds = start.elapsed().as_secs_f64();
     figures.idle_cpu.push(Proxy::Nginx, after.0.saturating_sub(before.0).as_secs_f64() / seconds * 1e3);
     figures.idle_cpu.push(Proxy::Gate, after.1.saturating_sub(before.1).as_secs_f64() / seconds * 1e3);

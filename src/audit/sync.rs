@@ -211,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn the_thread_does_not_rest_again_right_after_an_entry() {
+        with_thread_after(QUIET_ROUNDS, |syncer, disk, counting| {
+            while !syncer.lock().resting {
+                std::thread::yield_now();
+            }
+            for _ in 0..3 {
+                let ticket = syncer.written(disk);
+                let unsettled = |state: &mut State| state.settled < ticket;
+                drop(syncer.settled.wait_while(syncer.lock(), unsettled).unwrap());
+                assert!(!syncer.lock().resting, "each entry would wake it, and be flushed alone");
+            }
+            assert_eq!(counting.syncs.load(Ordering::SeqCst), 3);
+        });
+    }
+
+    #[test]
     fn a_failed_flush_is_told_and_forgotten_once_one_succeeds() {
         with_thread(|syncer, disk, counting| {
             counting.broken.store(true, Ordering::SeqCst);

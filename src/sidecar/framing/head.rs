@@ -152,7 +152,8 @@ pub(super) fn is_plain(head: &[u8]) -> bool {
     let allowed = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..);
     let follows = head.get(1..).unwrap_or_default();
     // Each line feed stands behind a carriage return, and each carriage return before a line feed.
-    let unpaired = head.iter().zip(follows).filter(|(one, next)| (**one == b'\r') != (**next == b'\n')).count();
+    let odd = |one: u8, next: u8| u8::from(one == b'\r') ^ u8::from(next == b'\n');
+    let unpaired = head.iter().zip(follows).fold(0, |found, (one, next)| found | odd(*one, *next));
     // An empty first line is a head of its own.
     unpaired == 0
         && !matches!(head.first(), Some(b'\n' | b'\r') | None)
