@@ -6,6 +6,7 @@
 
 mod check;
 mod plain;
+mod read;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,11 +37,18 @@ const MATCHES: &str = "countersign_matches";
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
 
 /// A checked expression.
+#[derive(Clone)]
 pub(super) struct Expression {
-    root: IdedExpr,
-    /// The same without the evaluator, where it is plain enough.
-    plain: Option<Plain>,
+    reading: Reading,
     reads_query: bool,
+}
+
+/// How an expression is read.
+#[derive(Clone)]
+enum Reading {
+    /// Without the evaluator.
+    Plain(Plain),
+    Whole(Box<IdedExpr>),
 }
 
 impl fmt::Debug for Expression {
@@ -63,19 +71,13 @@ impl Expression {
         if nesting(source) > DEPTH_MAX {
             return Err(format!("is nested deeper than {DEPTH_MAX}; split the rule"));
         }
-        let mut root = ENV.parser().parse(source).map_err(|errors| {
-            let first = errors.errors.first();
-            first.map_or_else(
-                || "is not CEL".to_owned(),
-                |e| format!("is not CEL: {} at {}:{}", e.msg, e.pos.0, e.pos.1),
-            )
-        })?;
-        let mut checker = Checker::new(patterns);
-        checker.check(&mut root, 0)?;
-        let reads_query = checker.reads_query();
-        let expression = Self { plain: Plain::of(&root), root, reads_query };
-        expression.trial(patterns)?;
-        Ok(expression)
+        if let Some(plain) = read::read(source) {
+            return Ok(Self { reads_query: plain.reads_query(), reading: Reading::Plain(plain) });
+        }
+        let (root, reads_query) = parsed(source, patterns)?;
+        trial(&root, patterns)?;
+        let reading = Plain::of(&root).map_or_else(|| Reading::Whole(Box::new(root)), Reading::Plain);
+        Ok(Self { reading, reads_query })
     }
 
     /// Whether the answer depends on the query, not on caller, workload and time alone.
@@ -85,11 +87,12 @@ impl Expression {
 
     /// Evaluates for a query. An error says what failed, in the words of the evaluator's own kinds, without values.
     pub(super) fn evaluate(&self, variables: &mut Variables<'_>) -> Result<bool, String> {
-        if let Some(plain) = self.plain.as_ref().filter(|_| variables.fits()) {
-            return Ok(plain.holds(&variables.seen));
-        }
-        let context = variables.context()?;
-        match Value::resolve(&self.root, context) {
+        let root = match &self.reading {
+            Reading::Plain(plain) if variables.fits() => return Ok(plain.holds(&variables.seen)),
+            Reading::Plain(_) => return Err(too_many()),
+            Reading::Whole(root) => root,
+        };
+        match Value::resolve(root, variables.context()?) {
             Ok(Value::Bool(answer)) => Ok(answer),
             Ok(_) => Err("the expression is neither true nor false".to_owned()),
             Err(error) => Err(describe(&error)),
@@ -98,28 +101,46 @@ impl Expression {
 
     /// A fact and the text that it must be for the expression to be true; it cannot fail then but for lists too long.
     pub(super) fn needs(&self) -> Option<(Fact, &str)> {
-        self.plain.as_ref().and_then(Plain::needs)
-    }
-
-    /// Runs the expression on made-up facts, to find wrong names and types where the policy is written.
-    fn trial(&self, patterns: &Patterns) -> Result<(), String> {
-        let facts = Facts {
-            texts: [("operation", "chat"), ("model", "model"), ("adapter", ""), ("route", "/v1/chat/completions")],
-            ..Facts::default()
-        };
-        let caller =
-            Caller { user: Some("user".to_owned()), groups: vec!["group".to_owned()], rate_key: String::new() };
-        let workload = Workload::default();
-        let context = build(&facts, &caller, &workload, Timestamp::UNIX_EPOCH, patterns);
-        match Value::resolve(&self.root, &context) {
-            Ok(Value::Bool(_)) => Ok(()),
-            Ok(value) => Err(format!("gives {}, not true or false", value.type_of())),
-            Err(error @ (ExecutionError::NoSuchOverload(_) | ExecutionError::UndeclaredReference(_))) => {
-                Err(format!("cannot be evaluated: {}", describe(&error)))
-            }
-            // Others depend on the facts: an index out of bounds, a label that is not there.
-            Err(_) => Ok(()),
+        match &self.reading {
+            Reading::Plain(plain) => plain.needs(),
+            Reading::Whole(_) => None,
         }
+    }
+}
+
+fn too_many() -> String {
+    format!("there are more than {LIST_MAX} tools, groups or labels")
+}
+
+/// Reads and checks an expression of the whole language, and tells whether it reads the query.
+fn parsed(source: &str, patterns: &mut Patterns) -> Result<(IdedExpr, bool), String> {
+    let mut root = ENV.parser().parse(source).map_err(|errors| {
+        let first = errors.errors.first();
+        first.map_or_else(|| "is not CEL".to_owned(), |e| format!("is not CEL: {} at {}:{}", e.msg, e.pos.0, e.pos.1))
+    })?;
+    let mut checker = Checker::new(patterns);
+    checker.check(&mut root, 0)?;
+    let reads_query = checker.reads_query();
+    Ok((root, reads_query))
+}
+
+/// Runs the expression on made-up facts, to find wrong names and types where the policy is written.
+fn trial(root: &IdedExpr, patterns: &Patterns) -> Result<(), String> {
+    let facts = Facts {
+        texts: [("operation", "chat"), ("model", "model"), ("adapter", ""), ("route", "/v1/chat/completions")],
+        ..Facts::default()
+    };
+    let caller = Caller { user: Some("user".to_owned()), groups: vec!["group".to_owned()], rate_key: String::new() };
+    let workload = Workload::default();
+    let context = build(&facts, &caller, &workload, Timestamp::UNIX_EPOCH, patterns);
+    match Value::resolve(root, &context) {
+        Ok(Value::Bool(_)) => Ok(()),
+        Ok(value) => Err(format!("gives {}, not true or false", value.type_of())),
+        Err(error @ (ExecutionError::NoSuchOverload(_) | ExecutionError::UndeclaredReference(_))) => {
+            Err(format!("cannot be evaluated: {}", describe(&error)))
+        }
+        // Others depend on the facts: an index out of bounds, a label that is not there.
+        Err(_) => Ok(()),
     }
 }
 
@@ -181,7 +202,7 @@ impl<'a> Variables<'a> {
         let Seen { query, context, patterns, .. } = self.seen;
         let built = self.built.get_or_insert_with(|| {
             if !fits {
-                return Err(format!("there are more than {LIST_MAX} tools, groups or labels"));
+                return Err(too_many());
             }
             let facts = Facts::of(query, context);
             Ok(build(&facts, context.caller, context.workload, context.now, patterns))
@@ -328,7 +349,12 @@ mod tests {
         let mut answers = [0, 0, 0];
         for source in EXPRESSIONS {
             let mut patterns = Patterns::default();
-            let mut expression = Expression::compile(&CelExpr(source.to_owned()), &mut patterns).unwrap();
+            let expression = Expression::compile(&CelExpr(source.to_owned()), &mut patterns).unwrap();
+            assert!(matches!(expression.reading, Reading::Plain(_)), "{source} is plain");
+            let mut patterns_again = Patterns::default();
+            let (root, reads_query) = parsed(source, &mut patterns_again).unwrap();
+            assert_eq!(expression.reads_query, reads_query, "{source}");
+            let whole = Expression { reading: Reading::Whole(Box::new(root)), reads_query };
             for (body, caller) in BODIES.iter().flat_map(|body| callers.iter().map(move |caller| (body, caller))) {
                 let query = wire::decode(Format::OpenaiChat, Bytes::from_static(body.as_bytes())).unwrap();
                 let context = Context {
@@ -342,11 +368,8 @@ mod tests {
                     now: Timestamp::UNIX_EPOCH,
                     rates: &rates,
                 };
-                assert!(expression.plain.is_some(), "{source} is plain");
                 let quick = expression.evaluate(&mut Variables::new(&query, &context, &patterns));
-                let plain = expression.plain.take();
-                let slow = expression.evaluate(&mut Variables::new(&query, &context, &patterns));
-                expression.plain = plain;
+                let slow = whole.evaluate(&mut Variables::new(&query, &context, &patterns));
                 assert_eq!(quick, slow, "{source} of {body} by {:?}", caller.user);
                 answers[slow.map_or(2, usize::from)] += 1;
             }
@@ -365,7 +388,7 @@ mod tests {
             "size(query.model) > 3",
         ] {
             let expression = Expression::compile(&CelExpr(source.to_owned()), &mut Patterns::default()).unwrap();
-            assert!(expression.plain.is_none(), "{source}");
+            assert!(matches!(expression.reading, Reading::Whole(_)), "{source}");
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{MATCHES, Patterns};
 use crate::query::Query;
 
 /// An expression that is true or false.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Plain {
     Literal(bool),
     Stream,
@@ -46,7 +46,7 @@ pub(super) enum Relation {
     GreaterOrEqual,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Text {
     Literal(String),
     Fact(Fact),
@@ -73,7 +73,7 @@ pub(super) enum Number {
     TokensMax,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum List {
     Literal(Vec<String>),
     Groups,
@@ -94,13 +94,33 @@ impl Plain {
     pub(super) fn of(node: &IdedExpr) -> Option<Self> {
         match &node.expr {
             Expr::Literal(LiteralValue::Boolean(is)) => Some(Self::Literal(*is.inner())),
-            Expr::Select(select) => match field(select)? {
-                ("query", "stream") => Some(Self::Stream),
-                ("caller", "authenticated") => Some(Self::Authenticated),
-                _ => None,
-            },
+            Expr::Select(select) => field(select).and_then(|(variable, field)| Self::named(variable, field)),
             Expr::Call(call) => Self::call(call),
             _ => None,
+        }
+    }
+
+    /// A field that is true or false.
+    pub(super) fn named(variable: &str, field: &str) -> Option<Self> {
+        match (variable, field) {
+            ("query", "stream") => Some(Self::Stream),
+            ("caller", "authenticated") => Some(Self::Authenticated),
+            _ => None,
+        }
+    }
+
+    /// Whether it depends on the query.
+    pub(super) fn reads_query(&self) -> bool {
+        let text = |text: &Text| matches!(text, Text::Fact(fact) if fact.is_of_query());
+        match self {
+            Self::Literal(_) | Self::Authenticated => false,
+            Self::Stream => true,
+            Self::Not(inner) => inner.reads_query(),
+            Self::And(both) | Self::Or(both) => both.iter().any(Self::reads_query),
+            Self::Texts(_, texts) => texts.iter().any(text),
+            Self::Numbers(_, numbers) => numbers.iter().any(|number| !matches!(number, Number::Literal(_))),
+            Self::In(one, list) => text(one) || matches!(list, List::Tools),
+            Self::Matches(one, _) => text(one),
         }
     }
 
@@ -215,16 +235,9 @@ impl Text {
     fn of(node: &IdedExpr) -> Option<Self> {
         match &node.expr {
             Expr::Literal(LiteralValue::String(text)) => Some(Self::Literal(text.inner().to_owned())),
-            Expr::Select(select) => Some(Self::Fact(match field(select)? {
-                ("query", "operation") => Fact::Operation,
-                ("query", "model") => Fact::Model,
-                ("query", "adapter") => Fact::Adapter,
-                ("query", "route") => Fact::Route,
-                ("caller", "user") => Fact::User,
-                ("workload", "namespace") => Fact::Namespace,
-                ("workload", "name") => Fact::Workload,
-                _ => return None,
-            })),
+            Expr::Select(select) => {
+                field(select).and_then(|(variable, field)| Fact::named(variable, field)).map(Self::Fact)
+            }
             _ => None,
         }
     }
@@ -237,7 +250,43 @@ impl Text {
     }
 }
 
+impl Relation {
+    /// By its sign.
+    pub(super) fn named(sign: &str) -> Option<Self> {
+        Some(match sign {
+            "==" => Self::Equal,
+            "!=" => Self::NotEqual,
+            "<" => Self::Less,
+            "<=" => Self::LessOrEqual,
+            ">" => Self::Greater,
+            ">=" => Self::GreaterOrEqual,
+            _ => return None,
+        })
+    }
+}
+
 impl Fact {
+    /// The fact in a field.
+    pub(super) fn named(variable: &str, field: &str) -> Option<Self> {
+        Some(match (variable, field) {
+            ("query", "operation") => Self::Operation,
+            ("query", "model") => Self::Model,
+            ("query", "adapter") => Self::Adapter,
+            ("query", "route") => Self::Route,
+            ("caller", "user") => Self::User,
+            ("workload", "namespace") => Self::Namespace,
+            ("workload", "name") => Self::Workload,
+            _ => return None,
+        })
+    }
+
+    const fn is_of_query(self) -> bool {
+        match self {
+            Self::Operation | Self::Model | Self::Adapter | Self::Route => true,
+            Self::User | Self::Namespace | Self::Workload => false,
+        }
+    }
+
     pub(super) fn read<'s>(self, seen: &Seen<'s>) -> &'s str {
         match self {
             Self::Operation => seen.query.operation.name(),
@@ -255,15 +304,20 @@ impl Number {
     fn of(node: &IdedExpr) -> Option<Self> {
         match &node.expr {
             Expr::Literal(LiteralValue::Int(number)) => Some(Self::Literal(*number.inner())),
-            Expr::Select(select) => Some(match field(select)? {
-                ("query", "tokensEstimate") => Self::Tokens,
-                ("query", "textBytes") => Self::TextBytes,
-                ("query", "choices") => Self::Choices,
-                ("query", "tokensMax") => Self::TokensMax,
-                _ => return None,
-            }),
+            Expr::Select(select) => field(select).and_then(|(variable, field)| Self::named(variable, field)),
             _ => None,
         }
+    }
+
+    /// The number in a field.
+    pub(super) fn named(variable: &str, field: &str) -> Option<Self> {
+        Some(match (variable, field) {
+            ("query", "tokensEstimate") => Self::Tokens,
+            ("query", "textBytes") => Self::TextBytes,
+            ("query", "choices") => Self::Choices,
+            ("query", "tokensMax") => Self::TokensMax,
+            _ => return None,
+        })
     }
 
     fn read(self, seen: &Seen<'_>) -> i64 {
@@ -281,11 +335,7 @@ impl Number {
 impl List {
     fn of(node: &IdedExpr) -> Option<Self> {
         match &node.expr {
-            Expr::Select(select) => match field(select)? {
-                ("caller", "groups") => Some(Self::Groups),
-                ("query", "tools") => Some(Self::Tools),
-                _ => None,
-            },
+            Expr::Select(select) => field(select).and_then(|(variable, field)| Self::named(variable, field)),
             Expr::List(list) if list.optional_indices.is_empty() => {
                 let texts = list.elements.iter().map(|element| match Text::of(element) {
                     Some(Text::Literal(text)) => Some(text),
@@ -293,6 +343,15 @@ impl List {
                 });
                 texts.collect::<Option<_>>().map(Self::Literal)
             }
+            _ => None,
+        }
+    }
+
+    /// The list in a field.
+    pub(super) fn named(variable: &str, field: &str) -> Option<Self> {
+        match (variable, field) {
+            ("caller", "groups") => Some(Self::Groups),
+            ("query", "tools") => Some(Self::Tools),
             _ => None,
         }
     }
