@@ -1,13 +1,17 @@
-//! Reads texts made to be hard with a pattern's lazily built automaton, before any prompt can.
+//! Looks at the states of a pattern's lazily built automaton before any prompt can: all of them where they are few, those
+//! that texts made to be hard lead to where not.
 //!
 //! Guarantees: no clock and no chance; the same pattern is always judged the same. Knows nothing of rules and queries.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex_automata::hybrid::dfa::DFA;
-use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::nfa::thompson::{self, State, WhichCaptures};
 use regex_automata::util::alphabet::Unit;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -17,31 +21,114 @@ use super::limits::{DFA_CACHE_BYTES_MAX, DFA_GROWTH_BYTES_MAX, NFA_BYTES_MAX, PR
 const NARROW_SIGNS: usize = 5;
 /// How many inner starts of a pattern are tried.
 const INNER_PROBES_MAX: usize = 2;
+/// Most steps from state to state until counting all of them would take longer than reading the probe texts.
+const STEPS_MAX: usize = 4_000;
+/// Most looks at a state and a class of bytes to find out which classes are alike; each takes a hundredth of a step.
+const ALIKE_STEPS_MAX: usize = 16_000;
 
 /// Reads probe texts with the lazily built automaton of the pattern, whole and from some of its repetitions on, where a
-/// text that begins as it wants would lead it; refuses it when its states are without end.
+/// text that begins as it wants would lead it; refuses it when its states are without end. A pattern that is known to have
+/// few states needs no reading.
 pub(super) fn probe(hir: &Hir) -> Result<(), String> {
-    grows(hir)?;
+    let dfa = automaton(hir)?;
+    if is_small(&dfa) {
+        return Ok(());
+    }
+    grows(&dfa)?;
     if let HirKind::Concat(subs) = hir.kind() {
         let repeats = subs.iter().enumerate().skip(1).filter(|(_, sub)| matches!(sub.kind(), HirKind::Repetition(_)));
         for (at, _) in repeats.take(INNER_PROBES_MAX) {
-            grows(&Hir::concat(subs.get(at..).unwrap_or_default().to_vec()))?;
+            grows(&automaton(&Hir::concat(subs.get(at..).unwrap_or_default().to_vec()))?)?;
         }
     }
     Ok(())
 }
 
-fn grows(hir: &Hir) -> Result<(), String> {
-    let refused = || {
-        "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous"
-            .to_owned()
-    };
+fn refused() -> String {
+    "needs more memory than a prompt may cost; shorten its counted repetitions, or make them less ambiguous".to_owned()
+}
+
+fn automaton(hir: &Hir) -> Result<DFA, String> {
     let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES_MAX));
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| refused())?;
     let config = DFA::config().cache_capacity(DFA_CACHE_BYTES_MAX);
-    let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())?;
+    DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| refused())
+}
+
+/// Whether all states that any text can lead to take no more than a probe text may add. Every state is left by every kind of
+/// byte, so it holds for texts that nobody thought of; where there are too many steps, nothing is known.
+fn is_small(dfa: &DFA) -> bool {
+    let states = dfa.get_nfa().states().len();
+    if states.saturating_mul(dfa.byte_classes().alphabet_len()) > ALIKE_STEPS_MAX {
+        return false;
+    }
+    let bytes = kinds(dfa);
+    if states.saturating_mul(bytes.len()) > STEPS_MAX {
+        return false;
+    }
     let mut cache = dfa.create_cache();
-    for text in probe_texts(&dfa) {
+    let fresh = cache.memory_usage();
+    let (mut seen, mut open, mut steps) = (BTreeSet::new(), Vec::new(), 0_usize);
+    // At the beginning of a text, and behind each kind of byte that an assertion can tell apart.
+    for before in [None, Some(b'\n'), Some(b'\r'), Some(b'a'), Some(b' ')] {
+        let config = start::Config::new().anchored(Anchored::No).look_behind(before);
+        let Ok(state) = dfa.start_state(&mut cache, &config) else { return false };
+        open.push(state);
+    }
+    while let Some(state) = open.pop() {
+        if state.is_dead() || !seen.insert(state) {
+            continue;
+        }
+        steps += bytes.len();
+        let small = cache.memory_usage().saturating_sub(fresh) <= DFA_GROWTH_BYTES_MAX;
+        if steps > STEPS_MAX || !small || dfa.next_eoi_state(&mut cache, state).is_err() {
+            return false;
+        }
+        for byte in &bytes {
+            let Ok(next) = dfa.next_state(&mut cache, state, *byte) else { return false };
+            open.push(next);
+        }
+    }
+    cache.clear_count() == 0 && cache.memory_usage().saturating_sub(fresh) <= DFA_GROWTH_BYTES_MAX
+}
+
+/// One byte of each kind that the pattern's states tell apart. Case makes two classes of a letter where it does not matter;
+/// here they are one kind.
+fn kinds(dfa: &DFA) -> Vec<u8> {
+    let classes = dfa.byte_classes();
+    let mut known = BTreeSet::new();
+    let mut bytes: Vec<u8> = classes.representatives(..).filter_map(Unit::as_u8).collect();
+    bytes.retain(|byte| {
+        // What assertions look at, and where each state goes.
+        let looks = [*byte == b'\n', *byte == b'\r', is_word_byte(*byte)];
+        let goes: Vec<_> = dfa.get_nfa().states().iter().map(|state| next(state, *byte)).collect();
+        known.insert((looks, goes))
+    });
+    bytes
+}
+
+/// Where a state of a pattern goes by a byte.
+fn next(state: &State, byte: u8) -> Option<StateID> {
+    match state {
+        State::ByteRange { trans } => trans.matches_byte(byte).then_some(trans.next),
+        State::Sparse(sparse) => sparse.matches_byte(byte),
+        State::Dense(dense) => dense.matches_byte(byte),
+        State::Look { .. }
+        | State::Union { .. }
+        | State::BinaryUnion { .. }
+        | State::Capture { .. }
+        | State::Fail
+        | State::Match { .. } => None,
+    }
+}
+
+const fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn grows(dfa: &DFA) -> Result<(), String> {
+    let mut cache = dfa.create_cache();
+    for text in probe_texts(dfa) {
         dfa.reset_cache(&mut cache);
         let mut half = None;
         let mut at = 0;
@@ -125,5 +212,37 @@ impl Scramble {
 
     fn below(&mut self, bound: u32) -> u32 {
         self.draw() % bound.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ascii::parse;
+    use super::*;
+
+    fn small(source: &str) -> bool {
+        is_small(&automaton(&parse(source).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn what_is_small_is_told_without_reading_and_nothing_else_is_called_small() {
+        for source in
+            [r"\bNG-[0-9]{4,8}\b", r"\bbriol_[a-f0-9]{16}\b", r"riotar(?:-prod)?\.internal\.example\.com", "a"]
+        {
+            assert!(small(source), "{source}");
+        }
+        for source in ["(?:a|b)*a(?:a|b){18}c", "[ab]?a[ab]{18}", r"x(?:a|b)*a(?:a|b){18}c"] {
+            assert!(!small(source), "{source}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_small_reads_the_probe_texts_within_bounds() {
+        for source in
+            [r"\bNG-[0-9]{4,8}\b", r"[0-9]{3}-?[0-9]{2}", r"(?m)^key=\w{1,8}$", r"(?i)\btoken[ :]?[a-z0-9]{4,6}"]
+        {
+            let dfa = automaton(&parse(source).unwrap()).unwrap();
+            assert!(!is_small(&dfa) || grows(&dfa).is_ok(), "{source}");
+        }
     }
 }
