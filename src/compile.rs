@@ -2,7 +2,7 @@
 //!
 //! # Flow
 //! [`read`] turns the text of a file into [`Document`]s; [`compile`] turns documents into what one workload's gate
-//! loads, [`check`] does the same for no workload in particular; [`render`] shows a [`Diagnostic`] to people.
+//! loads ([`load`] for the gate itself), [`check`] does the same for no workload in particular; [`render`] shows a [`Diagnostic`] to people.
 //!
 //! # Guarantees
 //! * What compiles can be loaded: admission, controllers, the command line and the stand-alone gate call this room.
@@ -38,7 +38,7 @@ mod suggest;
 mod tests;
 mod text;
 
-pub use build::{Compilation, check, compile};
+pub use build::{Compilation, check, compile, load};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use document::{Document, read, read_value};
 pub use duration::{DurationFlaw, duration, show as show_duration};

@@ -4,7 +4,7 @@
 //! use whom, and `tests/architecture.rs` reads this map and holds the code to it.
 //!
 //! ```text
-//! base        clock, ids, digests, limits, redacted text
+//! base        clock, ids, digests, limits, redacted text, work apart
 //!   -> nothing
 //! query       what was asked: parts, coverage, places
 //!   -> base

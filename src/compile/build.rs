@@ -12,6 +12,8 @@ use super::{Diagnostic, Document, Severity, chain, names, policy, selector};
 use crate::api::policy::{ApprovalPolicy, LabelSelector};
 use crate::api::{Metadata, Object};
 use crate::approvals::Chain;
+use crate::base::{apart, discard};
+use crate::detect;
 use crate::rules::{Action, BuildFailure, ChainRef, Disposition, Policy, PolicyRef, RuleSet, Workload};
 
 /// The namespace of namespaced objects that name none.
@@ -28,7 +30,15 @@ pub struct Compilation {
     pub warnings: Vec<Diagnostic>,
     /// How many policies apply.
     pub policies: usize,
+    /// Empty for gates, which never ask.
     trails: BTreeMap<PolicyRef, Trail>,
+}
+
+/// Whether fields as people wrote them are to be found behind paths that the engine names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trails {
+    Kept,
+    Dropped,
 }
 
 impl Compilation {
@@ -43,35 +53,52 @@ impl Compilation {
 
 /// Compiles what applies to one workload. Every object is checked, also those that do not apply.
 pub fn compile(documents: &[Document], workload: &Workload) -> Result<Compilation, Vec<Diagnostic>> {
-    build(documents, Some(workload))
+    build(documents, Some(workload), Trails::Kept)
+}
+
+/// The same for a gate, which keeps it for long: without what only [`Compilation::written`] needs, and apart in memory from
+/// what compiling leaves behind.
+pub fn load(documents: &[Document], workload: &Workload) -> Result<Compilation, Vec<Diagnostic>> {
+    build(documents, Some(workload), Trails::Dropped)
 }
 
 /// Compiles all objects, whichever workload they are for: what can be said of them without knowing it.
 pub fn check(documents: &[Document]) -> Result<Compilation, Vec<Diagnostic>> {
-    build(documents, None)
+    build(documents, None, Trails::Kept)
 }
 
-fn build(documents: &[Document], workload: Option<&Workload>) -> Result<Compilation, Vec<Diagnostic>> {
-    let mut found = Vec::new();
-    let chains = chains(documents, &mut found);
-    let prepared = policies(documents, &chains, workload, &mut found);
+fn build(documents: &[Document], workload: Option<&Workload>, kept: Trails) -> Result<Compilation, Vec<Diagnostic>> {
+    // Its table is made when it is first asked, and stays.
+    detect::names().next();
+    // INVARIANT: what is made apart is copied where it stays.
+    let (chains, prepared, mut found) = apart(|| {
+        let mut found = Vec::new();
+        let chains = chains(documents, &mut found);
+        let prepared = policies(documents, &chains, workload, &mut found);
+        (chains, prepared, found)
+    });
     if found.iter().any(|d| d.severity == Severity::Error) {
         return Err(worst_first(found));
     }
     unused_chains(documents, &prepared, &mut found);
-    let (applying, origins): (Vec<_>, Vec<_>) =
-        prepared.into_iter().filter(|p| p.applies).map(|p| (p.strict, p.origin)).unzip();
-    let count = applying.len();
-    match RuleSet::build(applying) {
-        Ok(rule_set) => {
-            let trails = origins.into_iter().map(|origin| (origin.name, origin.trail)).collect();
-            Ok(Compilation { rule_set: Arc::new(rule_set), chains, warnings: found, policies: count, trails })
-        }
+    let applying = || prepared.iter().filter(|p| p.applies);
+    let rule_set = match RuleSet::of(applying().map(|p| &p.strict)) {
+        Ok(rule_set) => Arc::new(rule_set),
         Err(failures) => {
-            found.extend(failures.into_iter().map(|failure| explain(failure, &origins)));
-            Err(worst_first(found))
+            found.extend(failures.into_iter().map(|failure| explain(failure, &prepared)));
+            return Err(worst_first(found));
         }
+    };
+    let (policies, warnings) = (applying().count(), found.clone());
+    let mut compilation = Compilation { rule_set, chains: chains.clone(), warnings, policies, trails: BTreeMap::new() };
+    match kept {
+        Trails::Kept => {
+            let origins = prepared.into_iter().filter(|p| p.applies).map(|p| (p.origin.name, p.origin.trail));
+            compilation.trails = origins.collect();
+        }
+        Trails::Dropped => discard((chains, prepared, found)),
     }
+    Ok(compilation)
 }
 
 /// Errors before warnings, otherwise as they stand in the files.
@@ -96,8 +123,8 @@ struct Origin<'a> {
     trail: Trail,
 }
 
-fn explain(failure: BuildFailure, origins: &[Origin<'_>]) -> Diagnostic {
-    let origin = origins.iter().find(|o| o.name == failure.policy);
+fn explain(failure: BuildFailure, prepared: &[Prepared<'_>]) -> Diagnostic {
+    let origin = prepared.iter().filter(|p| p.applies).map(|p| &p.origin).find(|o| o.name == failure.policy);
     let written = origin.and_then(|o| o.trail.find(&failure.path));
     let path = written.map_or_else(|| format!("spec.{}", failure.path), |w| w.field.as_str().to_owned());
     // The engine does not know what it is called that "is too large".

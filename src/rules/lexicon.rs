@@ -48,7 +48,7 @@ pub(super) enum Boundary {
 }
 
 /// A pattern and what it finds for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) pattern: Shared,
     pub(super) unit: Unit,
@@ -85,7 +85,9 @@ const MANY_DIGITS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Lexicon {
     literals: Option<Literals>,
-    owners: Vec<Box<[Owner]>>,
+    /// By literal, where its part of `owners` ends: most have one, and a list of its own for each would be twice the size.
+    owner_ends: Vec<u32>,
+    owners: Vec<Owner>,
     pub(super) slots: Vec<Slot>,
     /// Slots tried at digits that begin a word.
     pub(super) numbers: Vec<Numbers>,
@@ -108,7 +110,8 @@ impl Lexicon {
     }
 
     pub(super) fn owners(&self, literal: usize) -> &[Owner] {
-        self.owners.get(literal).map_or(&[], |owners| owners)
+        let end = |index: usize| self.owner_ends.get(index).map_or(0, |end| *end as usize);
+        self.owners.get(literal.checked_sub(1).map_or(0, end)..end(literal)).unwrap_or_default()
     }
 
     /// The name in place of a redacted match of a unit.
@@ -202,7 +205,7 @@ impl Gathering {
     }
 
     /// Builds the automaton, when the whole is within its budget.
-    pub(super) fn finish(self) -> Result<Lexicon, TooCostly> {
+    pub(super) fn finish(&self) -> Result<Lexicon, TooCostly> {
         self.within_budget()?;
         let literals: Vec<_> = self.literals.keys().map(|(text, spelling)| (&text[..], *spelling)).collect();
         let literals = (!literals.is_empty()).then(|| Literals::new(&literals));
@@ -238,12 +241,18 @@ impl Gathering {
         });
         let digits_min = by_starts.chain(by_digits.iter().map(|(_, count)| *count)).min();
         let seam = self.seam();
+        let owners: Vec<Owner> = self.literals.values().flatten().copied().collect();
+        let ends = self.literals.values().scan(0_usize, |end, owners| {
+            *end += owners.len();
+            Some(u32::try_from(*end).unwrap_or(u32::MAX))
+        });
         Ok(Lexicon {
             literals,
-            owners: self.literals.into_values().map(Vec::into_boxed_slice).collect(),
+            owner_ends: ends.collect(),
+            owners,
             units: self.known.len(),
             numbers: Numbers::of(&numbers),
-            slots: self.slots,
+            slots: self.slots.clone(),
             starters,
             by_digits,
             digits_min,

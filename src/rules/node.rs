@@ -46,6 +46,20 @@ pub(super) struct Child {
     pub(super) node: Node,
 }
 
+impl Node {
+    /// The same in memory of its own.
+    pub(super) fn copy(&self) -> Self {
+        match self {
+            Self::Branch(join, children) => {
+                let copy = |child: &Child| Child { node: child.node.copy(), ..*child };
+                Self::Branch(*join, children.iter().map(copy).collect())
+            }
+            Self::Leaf(Leaf::Text(unit, name)) => Self::Leaf(Leaf::Text(*unit, Arc::from(&**name))),
+            Self::Leaf(leaf) => Self::Leaf(leaf.clone()),
+        }
+    }
+}
+
 /// What asking a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cost {
@@ -58,7 +72,7 @@ pub(super) enum Cost {
 }
 
 /// A condition without parts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Leaf {
     Text(Unit, Arc<str>),
     Cel(Expression),
@@ -71,7 +85,7 @@ pub(super) enum Leaf {
 }
 
 /// A rate with its counters' key, and its place among all rates of the set.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct RateLeaf {
     pub(super) key: Digest,
     pub(super) rate: Rate,
@@ -79,7 +93,7 @@ pub(super) struct RateLeaf {
 }
 
 /// A text, or what it begins with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Glob {
     Exactly(String),
     Beginning(String),

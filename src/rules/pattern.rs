@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use regex_automata::meta::Regex;
 use regex_syntax::hir::{Hir, Look};
@@ -22,7 +22,8 @@ use super::limits::{
     DETECTOR_BYTES_MAX, DFA_CACHE_BYTES_MAX, NFA_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, SEAM_BYTES_MAX,
     START_REACH_MAX, START_SPREAD_MAX,
 };
-use super::probe::probe;
+use super::probe::{self, probe};
+use crate::base::discard;
 pub(super) use crate::detect::Alone;
 use crate::detect::Detector;
 
@@ -68,8 +69,11 @@ pub(super) enum Way {
 pub(super) struct Pattern {
     source: Box<str>,
     trust: Trust,
-    /// Built with the pattern for policies; for detectors, which tests hold to compile, when a text first needs it.
-    engine: OnceLock<Option<Engine>>,
+    /// Built when a text first needs it: most of what rules look for no text holds.
+    ///
+    /// INVARIANT: building is a pure function of the source, and it was tried when a policy's pattern was read; tests hold
+    /// those of detectors to compile. So it is there when it is needed.
+    engine: OnceLock<Option<Box<Engine>>>,
     /// Bytes a match, with the words it needs round it, may span; `None` without bound.
     pub(super) reach: Option<usize>,
     /// What to look for before running it.
@@ -103,9 +107,9 @@ impl Pattern {
         }
         let hir = parse(source)?;
         let pattern = Self::of(source, &hir, Trust::Policy)?;
-        let engine = pattern.build(&hir)?;
+        // Only to see that it can be done.
+        pattern.build(&hir)?;
         probe(&hir)?;
-        let _ = pattern.engine.set(Some(engine));
         Ok(pattern)
     }
 
@@ -158,7 +162,22 @@ impl Pattern {
         })
     }
 
-    fn build(&self, hir: &Hir) -> Result<Engine, String> {
+    /// The same pattern, without its engine.
+    fn copy(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            trust: self.trust,
+            engine: OnceLock::new(),
+            reach: self.reach,
+            need: self.need.clone(),
+            way: self.way,
+            guard: self.guard.clone(),
+            anchored: self.anchored,
+            detector: self.detector,
+        }
+    }
+
+    fn build(&self, hir: &Hir) -> Result<Box<Engine>, String> {
         let nfa_bytes_max = match self.trust {
             Trust::Policy => NFA_BYTES_MAX,
             Trust::Ours => DETECTOR_BYTES_MAX,
@@ -167,11 +186,11 @@ impl Pattern {
         if self.trust == Trust::Policy && self.way == Way::InWindows {
             engine.read_backwards(hir);
         }
-        Ok(engine)
+        Ok(Box::new(engine))
     }
 
     fn engine(&self) -> Option<&Engine> {
-        self.engine.get_or_init(|| parse(&self.source).and_then(|hir| self.build(&hir)).ok()).as_ref()
+        self.engine.get_or_init(|| parse(&self.source).and_then(|hir| self.build(&hir)).ok()).as_deref()
     }
 
     /// Begins to look through a text.
@@ -332,12 +351,12 @@ static ALIVE: LazyLock<Mutex<BTreeMap<String, Weak<Pattern>>>> = LazyLock::new(M
 
 /// A policy's regular expression, compiled once while any rule set holds it.
 pub(super) fn of_regex(source: &str) -> Result<Shared, String> {
-    shared(format!("regex {source}"), || Pattern::of_regex(source))
+    shared(regex_key(source), || Pattern::of_regex(source))
 }
 
 /// A detector, compiled once while any rule set holds it.
 pub(super) fn of_detector(detector: &'static Detector) -> Result<Shared, String> {
-    shared(format!("detector {}", detector.name), || Pattern::of_detector(detector))
+    shared(detector_key(detector), || Pattern::of_detector(detector))
 }
 
 /// Compiles the patterns that these conditions ask for and no rule set holds yet, on all processors; most of the time of
@@ -346,35 +365,78 @@ pub(super) fn of_detector(detector: &'static Detector) -> Result<Shared, String>
 pub(super) fn ahead<'m>(wanted: impl Iterator<Item = &'m TextMatch>) -> Vec<Shared> {
     let wanted: Vec<&TextMatch> =
         wanted.filter(|text| !matches!(text, TextMatch::Keywords { .. })).take(PATTERNS_MAX).collect();
-    let compile = |first: usize, threads: usize| -> Vec<Shared> {
-        let one = |text: &&TextMatch| match text {
-            TextMatch::Keywords { .. } => None,
-            TextMatch::Regex(source) => of_regex(source).ok(),
-            TextMatch::Detector(detector) => of_detector(detector).ok(),
-        };
-        // Every so manyth: patterns of one kind stand together, and kinds differ in what they take.
-        wanted.iter().skip(first).step_by(threads).filter_map(one).collect()
-    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let threads = threads.min(wanted.len() / AHEAD_MIN).max(1);
-    std::thread::scope(|scope| {
-        let there: Vec<_> = (1..threads).map(|first| scope.spawn(move || compile(first, threads))).collect();
-        let mut compiled = compile(0, threads);
-        compiled.extend(there.into_iter().filter_map(|thread| thread.join().ok()).flatten());
-        compiled
-    })
+    let threads = threads.min(wanted.len() / AHEAD_MIN);
+    if threads == 0 {
+        return Vec::new();
+    }
+    probe::make_ready();
+    let one = |text: &&TextMatch| match text {
+        TextMatch::Keywords { .. } => None,
+        TextMatch::Regex(source) => Made::unless_known(regex_key(source), || Pattern::of_regex(source)),
+        TextMatch::Detector(detector) => Made::unless_known(detector_key(detector), || Pattern::of_detector(detector)),
+    };
+    // Every so manyth: patterns of one kind stand together, and kinds differ in what they take.
+    let compile = |first: usize| wanted.iter().skip(first).step_by(threads).filter_map(one).collect::<Vec<_>>();
+    let made: Vec<Vec<Made>> = std::thread::scope(|scope| {
+        let spawn = |first| std::thread::Builder::new().spawn_scoped(scope, move || compile(first));
+        let there: Vec<_> = (0..threads).filter_map(|first| spawn(first).ok()).collect();
+        there.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    });
+    // Compiling leaves a hundred times what is kept of it; the copies lie apart from that.
+    let kept = made.iter().flatten().map(|made| match made {
+        Made::Known(pattern) => Arc::clone(pattern),
+        Made::Fresh(key, pattern) => keep(key.clone(), pattern.copy()),
+    });
+    let kept = kept.collect();
+    discard(made);
+    kept
+}
+
+/// A pattern that a rule set will ask for.
+enum Made {
+    Known(Shared),
+    Fresh(String, Pattern),
+}
+
+impl Made {
+    fn unless_known(key: String, compile: impl FnOnce() -> Result<Pattern, String>) -> Option<Self> {
+        match known(&key) {
+            Some(pattern) => Some(Self::Known(pattern)),
+            None => compile().ok().map(|pattern| Self::Fresh(key, pattern)),
+        }
+    }
+}
+
+fn regex_key(source: &str) -> String {
+    format!("regex {source}")
+}
+
+fn detector_key(detector: &Detector) -> String {
+    format!("detector {}", detector.name)
+}
+
+fn alive() -> MutexGuard<'static, BTreeMap<String, Weak<Pattern>>> {
+    ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn known(key: &str) -> Option<Shared> {
+    alive().get(key).and_then(Weak::upgrade)
 }
 
 fn shared(key: String, compile: impl FnOnce() -> Result<Pattern, String>) -> Result<Shared, String> {
-    let alive = || ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pattern) = alive().get(&key).and_then(Weak::upgrade) {
-        return Ok(pattern);
+    match known(&key) {
+        Some(pattern) => Ok(pattern),
+        None => Ok(keep(key, compile()?)),
     }
-    let pattern = Arc::new(compile()?);
+}
+
+fn keep(key: String, pattern: Pattern) -> Shared {
+    let pattern = Arc::new(pattern);
     let mut alive = alive();
     alive.insert(key, Arc::downgrade(&pattern));
     if alive.len() > 2 * PATTERNS_MAX {
         alive.retain(|_, pattern| pattern.strong_count() > 0);
     }
-    Ok(pattern)
+    pattern
 }

@@ -182,6 +182,11 @@ struct Common {
     draws: Vec<u32>,
 }
 
+/// Makes what all probes have in common now, on this thread.
+pub(super) fn make_ready() {
+    LazyLock::force(&SHARED);
+}
+
 static SHARED: LazyLock<Common> = LazyLock::new(|| {
     let mut random = Scramble(0x9e37_79b9_7f4a_7c15);
     let mut mixed = String::new();

@@ -13,10 +13,10 @@ use crate::query::Role;
 const EDITION: &str = "countersign rule set 1";
 
 /// The revision of policies in canonical order.
-pub(super) fn revision(policies: &[Policy]) -> Digest {
+pub(super) fn revision(policies: &[&Policy]) -> Digest {
     let mut out = Writer(Hasher::default());
     out.text(EDITION);
-    out.list(policies, Writer::policy);
+    out.list(policies, |out, policy| out.policy(policy));
     out.0.finish()
 }
 

@@ -19,7 +19,7 @@ use super::{
     Action, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, OnError, Policy, PolicyRef,
     Retention, Rule, TextMatch,
 };
-use crate::base::Digest;
+use crate::base::{Digest, apart, discard};
 use crate::query::RoleSet;
 
 /// All policies that apply to one workload, compiled; immutable; named by its revision.
@@ -67,6 +67,29 @@ pub(super) struct CompiledRule {
     pub(super) on_error: OnError,
 }
 
+impl Compiled {
+    /// The same in memory of its own.
+    fn copy(&self) -> Self {
+        let rules = self.rules.iter().map(|rule| CompiledRule {
+            name: Arc::from(&*rule.name),
+            key: rule.key,
+            roles: rule.roles,
+            node: rule.node.copy(),
+            action: rule.action.clone(),
+            on_error: rule.on_error,
+        });
+        Self {
+            name: Arc::new(PolicyRef::clone(&self.name)),
+            mode: self.mode,
+            fallbacks: self.fallbacks,
+            carry: self.carry,
+            routes: self.routes.clone(),
+            coverage: self.coverage.iter().map(|(name, rule)| (Arc::from(&**name), rule.clone())).collect(),
+            rules: rules.collect(),
+        }
+    }
+}
+
 /// Why a set of policies cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("policy `{policy}`, `{path}`: {why}")]
@@ -81,25 +104,42 @@ pub struct BuildFailure {
 
 impl RuleSet {
     /// Compiles policies. The revision depends on their content only, not on the order of the list.
-    pub fn build(mut policies: Vec<Policy>) -> Result<Self, Vec<BuildFailure>> {
+    pub fn build(policies: Vec<Policy>) -> Result<Self, Vec<BuildFailure>> {
+        let built = Self::of(&policies);
+        drop(policies);
+        built
+    }
+
+    /// The same of policies that stay.
+    pub fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self, Vec<BuildFailure>> {
+        let mut policies: Vec<&Policy> = policies.into_iter().collect();
         policies.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut failures = counts(&policies);
+        let failures = counts(&policies);
         if !failures.is_empty() {
             return Err(failures);
         }
         let revision = revision(&policies);
         let retention = policies.iter().filter_map(|policy| policy.retention).min().unwrap_or(Retention::Digest);
         let ahead = pattern::ahead(policies.iter().flat_map(|p| &p.rules).flat_map(|rule| texts(&rule.matcher)));
-        let mut builder = Builder::default();
-        let compiled: Vec<_> = policies.into_iter().map(|policy| builder.policy(policy, &mut failures)).collect();
+        let (builder, built, failures) = apart(|| {
+            let (mut builder, mut failures) = (Builder::default(), Vec::new());
+            let built: Vec<_> = policies.iter().map(|policy| builder.policy(policy, &mut failures)).collect();
+            (builder, built, failures)
+        });
         if !failures.is_empty() {
             return Err(failures);
         }
         drop(ahead);
         let Builder { gathering, patterns, rates, origins } = builder;
-        let lexicon = gathering.finish().map_err(|costly| vec![blame(costly.unit, costly.why, origins)])?;
-        let concerned = Concerned::of(&compiled, lexicon.units);
-        Ok(Self { revision, policies: compiled, concerned, lexicon, patterns, rates, retention })
+        let lexicon = match gathering.finish() {
+            Ok(lexicon) => lexicon,
+            Err(costly) => return Err(vec![blame(costly.unit, costly.why, origins)]),
+        };
+        // INVARIANT: of what was built apart copies stay.
+        let policies: Vec<_> = built.iter().map(Compiled::copy).collect();
+        discard((gathering, built, origins));
+        let concerned = Concerned::of(&policies, lexicon.units);
+        Ok(Self { revision, policies, concerned, lexicon, patterns, rates, retention })
     }
 
     /// Its name.
@@ -174,7 +214,7 @@ fn texts(matcher: &Matcher) -> Vec<&TextMatch> {
 }
 
 /// Limits of number, and names that are not unique.
-fn counts(policies: &[Policy]) -> Vec<BuildFailure> {
+fn counts(policies: &[&Policy]) -> Vec<BuildFailure> {
     let failure = |policy: &Policy, path: &str, why: String| BuildFailure {
         policy: policy.name.clone(),
         path: path.to_owned(),
@@ -212,17 +252,18 @@ struct Builder {
 }
 
 impl Builder {
-    fn policy(&mut self, policy: Policy, failures: &mut Vec<BuildFailure>) -> Compiled {
-        let name = Arc::new(policy.name);
-        let rules = policy.rules.into_iter().enumerate();
-        let rules = rules.filter_map(|(index, rule)| self.rule(&name, index, rule, failures)).collect();
-        let coverage = policy.coverage.into_iter().map(|rule| (Arc::from(rule.name.as_str()), rule)).collect();
+    fn policy(&mut self, policy: &Policy, failures: &mut Vec<BuildFailure>) -> Compiled {
+        let name = Arc::new(policy.name.clone());
+        let mut rules = Vec::with_capacity(policy.rules.len());
+        let compiled = policy.rules.iter().enumerate();
+        rules.extend(compiled.filter_map(|(index, rule)| self.rule(&name, index, rule, failures)));
+        let coverage = policy.coverage.iter().map(|rule| (Arc::from(rule.name.as_str()), rule.clone())).collect();
         Compiled {
             name,
             mode: policy.mode,
             fallbacks: policy.fallbacks,
             carry: policy.carry,
-            routes: policy.routes,
+            routes: policy.routes.clone(),
             coverage,
             rules,
         }
@@ -232,7 +273,7 @@ impl Builder {
         &mut self,
         policy: &Arc<PolicyRef>,
         index: usize,
-        rule: Rule,
+        rule: &Rule,
         failures: &mut Vec<BuildFailure>,
     ) -> Option<CompiledRule> {
         let mut added = Vec::new();
@@ -255,11 +296,11 @@ impl Builder {
         }
         match compiled {
             Ok((node, _)) => Some(CompiledRule {
-                key: rule_key(policy, &rule),
+                key: rule_key(policy, rule),
                 name: rule.name.as_str().into(),
                 roles: rule.roles,
                 node,
-                action: rule.action,
+                action: rule.action.clone(),
                 on_error: rule.on_error,
             }),
             Err(Wrong { path, why }) => {

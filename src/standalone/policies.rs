@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::base::{Digest, Hasher};
+use crate::base::{Digest, Hasher, apart, discard};
 use crate::compile::{self, Compilation, Diagnostic, Document};
 use crate::rules::Workload;
 
@@ -130,7 +130,11 @@ impl PolicyFolder {
 
 /// Compiles files for one workload.
 pub(super) fn compile_files(files: &[PolicyFile], workload: &Workload) -> Result<Loaded, LoadFailure> {
-    let compiled = documents(files).and_then(|documents| compile::compile(&documents, workload));
+    let compiled = apart(|| documents(files)).and_then(|documents| {
+        let compiled = compile::load(&documents, workload);
+        discard(documents);
+        compiled
+    });
     match compiled {
         Ok(compilation) => {
             let warnings = rendered(&compilation.warnings, files);
