@@ -31,11 +31,11 @@ bench: setup
 ## Formatting and lints.
 lint: setup
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --features operator --all-targets -- -D warnings
 
-## Rewrite what is generated from the code: schemas, the CLI reference, golden files.
+## Rewrite what is generated from the code: schemas, custom resources, the CLI reference, golden files.
 generate: setup
-	UPDATE=1 $(CARGO) test --test artefacts --test lint
+	UPDATE=1 $(CARGO) test --features operator --test artefacts --test lint
 
 setup:
 	@scripts/setup

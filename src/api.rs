@@ -4,9 +4,19 @@
 //! One file per kind. Unknown fields are refused everywhere.
 
 pub mod chain;
+#[cfg(feature = "operator")]
+pub mod crd;
+pub mod exception;
+pub mod gate;
 pub mod grant;
+pub mod limits;
+mod patterns;
 pub mod policy;
 pub mod request;
+mod selector;
+pub mod status;
+#[cfg(feature = "operator")]
+mod structural;
 
 use serde::{Deserialize, Serialize};
 

@@ -36,6 +36,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("unicode_security", &["rules", "approvals"]),
     ("serde_saphyr", &["compile", "standalone", "cli"]),
     ("jsonwebtoken", &["sidecar"]),
+    ("k8s_openapi", &["api"]),
+    ("kube", &["api"]),
     ("prometheus_client", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
 ];
@@ -287,9 +289,19 @@ fn the_sidecar_builds_without_kubernetes_and_sql() {
         .unwrap();
     let tree = String::from_utf8(out.stdout).unwrap();
     assert!(tree.contains("hyper v"), "cargo tree gave: {}", String::from_utf8_lossy(&out.stderr));
-    for unwanted in
-        ["kube", "k8s-openapi", "sqlx", "sqlx-core", "libsqlite3-sys", "openssl", "openssl-sys", "axum", "clap"]
-    {
+    for unwanted in [
+        "kube",
+        "kube-core",
+        "kube-client",
+        "k8s-openapi",
+        "sqlx",
+        "sqlx-core",
+        "libsqlite3-sys",
+        "openssl",
+        "openssl-sys",
+        "axum",
+        "clap",
+    ] {
         assert!(
             !tree.lines().any(|line| line.split(' ').next() == Some(unwanted)),
             "the sidecar depends on `{unwanted}`"

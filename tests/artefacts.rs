@@ -1,5 +1,5 @@
-//! Generated files are what the code generates: the schemas of the resources, and the references of the command line, of
-//! the resources, of detectors, of routes and of refusals.
+//! Generated files are what the code generates: the schemas of the resources, the custom resources of a cluster, and the
+//! references of the command line, of the resources, of detectors, of routes and of refusals.
 //! `UPDATE=1` rewrites them.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
@@ -38,6 +38,18 @@ fn resource<T: JsonSchema>(generator: &mut SchemaGenerator, kind: &str) -> Value
     schema.to_value()
 }
 
+/// Leaves out what only an API server understands.
+fn for_editors(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.retain(|key, _| !key.starts_with("x-kubernetes-"));
+            fields.values_mut().for_each(for_editors);
+        }
+        Value::Array(items) => items.iter_mut().for_each(for_editors),
+        _ => {}
+    }
+}
+
 fn resources() -> Value {
     let mut generator = SchemaGenerator::default();
     let kinds = [
@@ -46,18 +58,36 @@ fn resources() -> Value {
         resource::<ApprovalChain>(&mut generator, "ApprovalChain"),
         resource::<ApprovalChain>(&mut generator, "ClusterApprovalChain"),
     ];
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Resources of countersign.dev/v1alpha1",
         "oneOf": kinds,
         "$defs": generator.take_definitions(true),
-    })
+    });
+    for_editors(&mut schema);
+    schema
 }
 
 #[test]
 fn the_schema_of_the_resources_is_current() {
     let schema = resources();
     check("schema/countersign.dev_v1alpha1.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+}
+
+#[cfg(feature = "operator")]
+#[test]
+fn the_custom_resources_are_current() {
+    let definitions = countersign::api::crd::definitions();
+    let mut expected: Vec<_> = definitions.iter().map(|crd| format!("{}.yaml", crd.spec.names.plural)).collect();
+    for (definition, file) in definitions.iter().zip(&expected) {
+        let head = "# Generated from src/api: `make generate` rewrites this file.\n";
+        check(&format!("crds/{file}"), &(head.to_owned() + &serde_saphyr::to_string(definition).unwrap()));
+    }
+    let folder = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).unwrap();
+    let mut there: Vec<_> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    there.sort();
+    expected.sort();
+    assert_eq!(there, expected, "crds/ has what no type gives any more");
 }
 
 fn describe(command: &mut clap::Command, name: &str, out: &mut String) {

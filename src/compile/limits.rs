@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+// What the schema of the resources says too, so that an API server refuses what is refused here.
+pub(super) use crate::api::limits::{
+    APPROVERS_MAX, CEL_BYTES_MAX, COUNT_MAX, KEYWORD_CHARS_MAX, KEYWORDS_MAX, LIST_MAX, MATCH_DEPTH_MAX,
+    MESSAGE_CHARS_MAX, NAME_BYTES_MAX, QUORUM_MAX, REGEX_BYTES_MAX, RULES_MAX, STAGES_MAX,
+};
+
 /// Longest file: what etcd takes as one object is 1.5 MB; a keyword list of 10,000 words is about 200 KB.
 pub(super) const FILE_BYTES_MAX: usize = 2 << 20;
 /// Most documents in one file: keeps one bad generator from filling the gate.
@@ -12,34 +18,6 @@ pub(super) const NESTING_MAX: usize = 48;
 pub(super) const NODES_MAX: usize = 200_000;
 /// Most problems reported at once; nobody reads on.
 pub(super) const DIAGNOSTICS_MAX: usize = 100;
-
-/// Most rules and coverage entries in one policy.
-pub(super) const RULES_MAX: usize = 500;
-/// Deepest nesting of `anyOf`, `allOf` and `noneOf`: nobody follows more.
-pub(super) const MATCH_DEPTH_MAX: usize = 8;
-/// Most words in one list.
-pub(super) const KEYWORDS_MAX: usize = 10_000;
-/// Longest word or phrase in characters: a sentence.
-pub(super) const KEYWORD_CHARS_MAX: usize = 256;
-/// Most patterns, detectors, conditions, routes, models or places in one list.
-pub(super) const LIST_MAX: usize = 500;
-/// Longest pattern in bytes.
-pub(super) const REGEX_BYTES_MAX: usize = 4_096;
-/// Longest CEL source in bytes.
-pub(super) const CEL_BYTES_MAX: usize = 4_096;
-/// Longest message to a client in characters.
-pub(super) const MESSAGE_CHARS_MAX: usize = 1_024;
-/// Longest route, model name or place in bytes.
-pub(super) const NAME_BYTES_MAX: usize = 512;
-/// Largest count in a rate or a size: far past any model's context.
-pub(super) const COUNT_MAX: u64 = 1_000_000_000;
-
-/// Most stages in one chain.
-pub(super) const STAGES_MAX: usize = 16;
-/// Most approvers in one list.
-pub(super) const APPROVERS_MAX: usize = 200;
-/// Largest quorum.
-pub(super) const QUORUM_MAX: u32 = 100;
 
 /// A hold ends after this long unless its chain says otherwise.
 pub(super) const EXPIRES_AFTER_DEFAULT: Duration = Duration::from_hours(1);

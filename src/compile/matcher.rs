@@ -73,8 +73,8 @@ impl Conditions<'_, '_> {
         let given = given(m);
         if given == 0 {
             self.report.error(path, "an empty condition matches nothing").help(
-                "give at least one of `anyOf`, `allOf`, `noneOf`, `keywords`, `regex`, `detectors`, `cel`, `size`, \
-                 `rate`, `operations`, `routes`, `models`",
+                "give at least one of `anyOf`, `allOf`, `noneOf`, `keywords`, `substrings`, `regex`, `detectors`, `cel`, \
+                 `size`, `rate`, `operations`, `routes`, `models`",
             );
             return None;
         }
@@ -120,6 +120,12 @@ impl Conditions<'_, '_> {
             let path = path.field("keywords");
             self.trail.mark(&slots.next(), &path);
             all.push(Some(keyword_match(words, &path, self.report)));
+        }
+        if let Some(any) = &m.substrings {
+            let path = path.field("substrings");
+            self.trail.mark(&slots.next(), &path);
+            keywords(any, &path, self.report);
+            all.push(Some(Matcher::Text(TextMatch::Keywords { any: any.clone(), whole_words: false })));
         }
         if let Some(patterns) = &m.regex {
             let texts = regexes(patterns, &path.field("regex"), self.report);
@@ -199,7 +205,7 @@ impl Slots<'_> {
 /// How many fields of a condition are given.
 fn given(m: &Match) -> usize {
     let branches = [&m.any_of, &m.all_of, &m.none_of].iter().filter(|b| b.is_some()).count();
-    let texts = [m.keywords.is_some(), m.regex.is_some(), m.detectors.is_some()];
+    let texts = [m.keywords.is_some(), m.substrings.is_some(), m.regex.is_some(), m.detectors.is_some()];
     let facts = [
         m.cel.is_some(),
         m.size.is_some(),

@@ -116,6 +116,7 @@ fn condition(m: loose::Match) -> Matcher {
         };
         Matcher::Text(TextMatch::Keywords { any, whole_words })
     }));
+    all.extend(m.substrings.map(|any| Matcher::Text(TextMatch::Keywords { any, whole_words: false })));
     all.extend(m.regex.map(|patterns| {
         let patterns = match patterns {
             OneOrMany::One(pattern) => vec![pattern],

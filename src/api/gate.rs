@@ -1,0 +1,117 @@
+//! `ModelGate`: one enrolled workload, the policies that apply to it, and what its gates have in force.
+//!
+//! Written by the operator, the specification too, and never by people: admission policies take its selector for granted.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::limits::{CONDITIONS_MAX, LIST_MAX, PODS_MAX, SUBDOMAIN_CHARS_MAX};
+use super::selector::LabelSelector;
+use super::status::{Condition, GateCounts};
+
+/// Which workload a gate stands before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "operator", derive(kube::CustomResource))]
+#[cfg_attr(
+    feature = "operator",
+    kube(
+        group = "countersign.dev",
+        version = "v1alpha1",
+        kind = "ModelGate",
+        root = "ModelGateObject",
+        doc = "An enrolled workload: which policies apply to it, and which rule set its gates have in force.",
+        plural = "modelgates",
+        namespaced,
+        status = "ModelGateStatus",
+        schema = "disabled",
+        shortname = "mgate",
+        category = "countersign",
+        printcolumn = r#"{"name": "Workload", "type": "string", "jsonPath": ".spec.workload.name"}"#,
+        printcolumn = r#"{"name": "Revision", "type": "string", "jsonPath": ".status.revision"}"#,
+        printcolumn = r#"{"name": "Current", "type": "integer", "jsonPath": ".status.gates.current"}"#,
+        printcolumn = r#"{"name": "Gates", "type": "integer", "jsonPath": ".status.gates.total"}"#,
+        printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"}"#,
+        printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
+    )
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModelGateSpec {
+    /// The owner of the Pods.
+    pub workload: WorkloadRef,
+    /// The owner's selector, and so its Pods. It never changes: an owner's selector does not either.
+    #[schemars(extend("x-kubernetes-validations" = [
+        {"rule": "self == oldSelf", "message": "the selector of a workload never changes"},
+    ]))]
+    pub selector: LabelSelector,
+}
+
+/// The owner of Pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkloadRef {
+    /// `apps/v1`.
+    #[schemars(length(min = 1, max = SUBDOMAIN_CHARS_MAX))]
+    pub api_version: String,
+    /// `Deployment`, `StatefulSet`.
+    #[schemars(length(min = 1, max = SUBDOMAIN_CHARS_MAX))]
+    pub kind: String,
+    /// Its name.
+    #[schemars(length(min = 1, max = SUBDOMAIN_CHARS_MAX))]
+    pub name: String,
+    /// Its UID: another of the same name is another workload.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+}
+
+/// How the gates of a workload stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelGateStatus {
+    /// The generation of the specification that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Accepted`: a rule set was compiled. `Ready`: every gate has it in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = CONDITIONS_MAX),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]),
+    )]
+    pub conditions: Vec<Condition>,
+    /// The revision of the rule set that the gates should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub revision: Option<String>,
+    /// The policies that apply: `models/customer-data`, `floor`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = LIST_MAX), inner(length(max = 512)), extend("x-kubernetes-list-type" = "atomic")
+    )]
+    pub policies: Vec<String>,
+    /// How many gates have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates: Option<GateCounts>,
+    /// What each Pod has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = PODS_MAX),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]),
+    )]
+    pub pods: Vec<GatedPod>,
+}
+
+/// What the gate of one Pod has in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GatedPod {
+    /// The Pod's name.
+    #[schemars(length(min = 1, max = SUBDOMAIN_CHARS_MAX))]
+    pub name: String,
+    /// The revision that it has acknowledged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub revision: Option<String>,
+    /// Why it has not loaded the newest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1_024))]
+    pub rejected: Option<String>,
+}
