@@ -3,6 +3,7 @@
 
 #![expect(clippy::panic, reason = "it says what is wrong by stopping")]
 
+#[expect(dead_code, reason = "tests use all of it")]
 #[path = "../tests/support/cluster.rs"]
 mod cluster;
 

@@ -30,6 +30,8 @@
 //!   -> all above
 //! cli         one file per verb
 //!   -> all above
+//! operator    policies of a cluster -> rule sets and statuses
+//!   -> base, query, rules, api, compile, telemetry
 //! ```
 //!
 //! # Invariants
@@ -47,6 +49,8 @@ pub mod audit;
 pub mod base;
 pub mod compile;
 pub mod detect;
+#[cfg(feature = "operator")]
+pub mod operator;
 pub mod query;
 pub mod rules;
 #[cfg(feature = "sidecar")]

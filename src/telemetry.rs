@@ -15,6 +15,10 @@
 pub mod labels;
 pub mod logs;
 mod metrics;
+#[cfg(feature = "operator")]
+mod operator;
 
 pub use labels::{Label, Reload, RouteClass, Webhook};
 pub use metrics::Metrics;
+#[cfg(feature = "operator")]
+pub use operator::OperatorMetrics;

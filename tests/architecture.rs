@@ -17,15 +17,15 @@ const PROGRAM_LINES_MAX: usize = 60;
 
 /// Which rooms may use a crate; crates not named here may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
-    ("tokio", &["sidecar", "standalone", "cli"]),
+    ("tokio", &["sidecar", "standalone", "cli", "operator"]),
     ("hyper", &["sidecar", "standalone", "cli"]),
     ("hyper_util", &["sidecar", "standalone", "cli"]),
     ("hyper_rustls", &["sidecar", "standalone", "cli"]),
     ("http", &["sidecar", "standalone", "cli"]),
     ("http_body_util", &["sidecar", "standalone", "cli"]),
-    ("axum", &["standalone", "cli"]),
+    ("axum", &["standalone", "cli", "operator"]),
     ("sqlx", &["standalone"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "operator"]),
     ("anyhow", &["cli"]),
     ("comfy_table", &["cli"]),
     ("cel", &["rules"]),
@@ -35,9 +35,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("unicode_normalization", &["rules", "approvals"]),
     ("unicode_security", &["rules", "approvals"]),
     ("serde_saphyr", &["compile", "standalone", "cli"]),
+    ("futures_util", &["operator"]),
     ("jsonwebtoken", &["sidecar"]),
-    ("k8s_openapi", &["api"]),
-    ("kube", &["api"]),
+    ("k8s_openapi", &["api", "operator"]),
+    ("kube", &["api", "operator"]),
     ("prometheus_client", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
 ];

@@ -35,7 +35,7 @@ const STARTS_MAX: u32 = 3;
 pub(crate) struct Cluster {
     // In this order they go: the programs, then what watches over them and over the folder.
     _programs: Vec<Program>,
-    _guard: Guard,
+    guard: Guard,
     authority: Mutex<Authority>,
     server: String,
     binaries: PathBuf,
@@ -75,13 +75,12 @@ impl Cluster {
             let kubeconfig = authority.kubeconfig(&server, "system:kube-controller-manager", &[]);
             programs.push(start("kube-controller-manager", controller_manager(&authority, &kubeconfig)));
         }
-        Ok(Self {
-            _programs: programs,
-            _guard: guard,
-            authority: Mutex::new(authority),
-            server,
-            binaries: binaries.to_owned(),
-        })
+        Ok(Self { _programs: programs, guard, authority: Mutex::new(authority), server, binaries: binaries.to_owned() })
+    }
+
+    /// The process group of what must end with the cluster.
+    pub(crate) fn group(&self) -> i32 {
+        self.guard.group()
     }
 
     /// The kubeconfig of somebody who may do everything.

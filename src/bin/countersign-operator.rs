@@ -1,0 +1,39 @@
+//! The operator: parses the arguments and hands over to `operator`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use countersign::operator;
+use countersign::telemetry::logs::{self, LogFormat};
+
+/// Makes rule sets of the policies of a cluster, and says in their statuses what became of them.
+#[derive(Debug, clap::Parser)]
+#[command(name = "countersign-operator", version)]
+struct Command {
+    #[command(flatten)]
+    operator: operator::Arguments,
+    /// Log lines for people instead of JSON.
+    #[arg(long)]
+    log_text: bool,
+    /// Which log lines: `warn`, `info`, `debug`, or a filter such as `warn,countersign=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log_level: String,
+}
+
+fn main() -> ExitCode {
+    match run(Command::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let format = if command.log_text { LogFormat::Text } else { LogFormat::Json };
+    logs::init(format, &command.log_level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(operator::run(command.operator))?;
+    Ok(())
+}

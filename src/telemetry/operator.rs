@@ -1,0 +1,89 @@
+//! The metrics of the operator, by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Seconds; from one small policy to a cluster full of them.
+const SETTLE_SECONDS: [f64; 9] = [1e-3, 5e-3, 10e-3, 50e-3, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+type ByLabel<M> = Family<[(&'static str, &'static str); 1], M>;
+
+/// Everything that the operator counts. Cloning shares the counts.
+#[derive(Debug, Clone)]
+pub struct OperatorMetrics {
+    registry: Arc<Registry>,
+    objects: ByLabel<Gauge>,
+    workloads: ByLabel<Gauge>,
+    statuses: ByLabel<Counter>,
+    settle: Histogram,
+}
+
+impl Default for OperatorMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OperatorMetrics {
+    /// All metrics, at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("countersign_operator");
+        let (objects, workloads, statuses) = (ByLabel::default(), ByLabel::default(), ByLabel::default());
+        let settle = Histogram::new(SETTLE_SECONDS);
+        registry.register("objects", "Policies and chains by whether they compile", objects.clone());
+        registry.register("workloads", "Enrolled workloads by whether their rule set is the newest", workloads.clone());
+        registry.register("statuses", "Statuses by whether they could be written", statuses.clone());
+        registry.register_with_unit("settle", "To make rule sets of what has changed", Unit::Seconds, settle.clone());
+        let build = ByLabel::<Gauge>::default();
+        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        registry.register("build_info", "The version of this program", build);
+        Self { registry: Arc::new(registry), objects, workloads, statuses, settle }
+    }
+
+    /// Rule sets were made of what has changed.
+    pub fn settled(&self, took: Duration) {
+        self.settle.observe(took.as_secs_f64());
+    }
+
+    /// So many objects compile, so many do not.
+    pub fn objects(&self, accepted: usize, wrong: usize) {
+        set(&self.objects, "accepted", accepted);
+        set(&self.objects, "wrong", wrong);
+    }
+
+    /// So many workloads have the newest rule set, so many keep an older one.
+    pub fn workloads(&self, current: usize, withheld: usize) {
+        set(&self.workloads, "current", current);
+        set(&self.workloads, "withheld", withheld);
+    }
+
+    /// A status was written.
+    pub fn status_written(&self) {
+        self.statuses.get_or_create(&[("result", "written")]).inc();
+    }
+
+    /// A status could not be written.
+    pub fn status_failed(&self) {
+        self.statuses.get_or_create(&[("result", "failed")]).inc();
+    }
+
+    /// Everything as OpenMetrics text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail; a text that broke off would lack its `# EOF`, and scrapers refuse that.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn set(family: &ByLabel<Gauge>, state: &'static str, count: usize) {
+    family.get_or_create(&[("state", state)]).set(i64::try_from(count).unwrap_or(i64::MAX));
+}
