@@ -271,43 +271,36 @@ fn nothing_is_ignored_or_silenced() {
     demand(&problems);
 }
 
-#[test]
-fn the_sidecar_builds_without_kubernetes_and_sql() {
+/// What a build with these features depends on.
+fn dependencies(features: &str) -> BTreeSet<String> {
     let out = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "--no-default-features",
-            "--features",
-            "sidecar",
-            "-e",
-            "normal",
-            "--prefix",
-            "none",
-        ])
+        .args(["tree", "--offline", "--no-default-features", "--features", features])
+        .args(["-e", "normal", "--prefix", "none"])
         .current_dir(root())
         .output()
         .unwrap();
     let tree = String::from_utf8(out.stdout).unwrap();
     assert!(tree.contains("hyper v"), "cargo tree gave: {}", String::from_utf8_lossy(&out.stderr));
-    for unwanted in [
-        "kube",
-        "kube-core",
-        "kube-client",
-        "k8s-openapi",
-        "sqlx",
-        "sqlx-core",
-        "libsqlite3-sys",
-        "openssl",
-        "openssl-sys",
-        "axum",
-        "clap",
-    ] {
-        assert!(
-            !tree.lines().any(|line| line.split(' ').next() == Some(unwanted)),
-            "the sidecar depends on `{unwanted}`"
-        );
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_program_builds_without_what_belongs_to_another() {
+    const KUBERNETES: [&str; 5] = ["kube", "kube-core", "kube-client", "kube-runtime", "k8s-openapi"];
+    const SQL: [&str; 3] = ["sqlx", "sqlx-core", "libsqlite3-sys"];
+    const OPENSSL: [&str; 2] = ["openssl", "openssl-sys"];
+    let rows = [
+        ("sidecar", [&KUBERNETES[..], &SQL, &OPENSSL, &["axum", "clap"]].concat()),
+        ("standalone", [&KUBERNETES[..], &OPENSSL].concat()),
+        ("operator", [&SQL[..], &OPENSSL].concat()),
+    ];
+    for (features, unwanted) in rows {
+        let found = dependencies(features);
+        for unwanted in unwanted {
+            assert!(!found.contains(unwanted), "`{features}` depends on `{unwanted}`");
+        }
     }
+    assert!(dependencies("operator").contains("kube-client"), "the names above are those of crates");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn wanted(key: &Key, entry: &Entry, now: Timestamp) -> Option<Told> {
             kind: kind.to_owned(),
             status,
             observed_generation: Some(generation),
-            last_transition_time: before.map_or_else(|| now.to_string(), |one| one.last_transition_time.clone()),
+            last_transition_time: before.map_or_else(|| seconds(now), |one| one.last_transition_time.clone()),
             reason: reason.to_owned(),
             message,
         }
@@ -41,6 +41,11 @@ pub(super) fn wanted(key: &Key, entry: &Entry, now: Timestamp) -> Option<Told> {
     let same = |one: &Condition| said.conditions.contains(one);
     let said_already = said.observed_generation == told.observed_generation && told.conditions.iter().all(same);
     (!said_already).then_some(told)
+}
+
+/// Times in statuses have no fractions of seconds, as everywhere in Kubernetes.
+fn seconds(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Chains are ready when they compile; policies when gates have them, which nobody knows yet.

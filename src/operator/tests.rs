@@ -196,9 +196,9 @@ fn a_status_is_wanted_once_and_remembers_when_it_turned() {
     scene.apply(Kind::ApprovalPolicy, "p", BAD);
     scene.ledger.objects.get_mut(&key).unwrap().stored.status = before;
     scene.ledger.settle();
-    let told = status::wanted(&key, &scene.ledger.objects[&key], at(30)).unwrap();
+    let told = status::wanted(&key, &scene.ledger.objects[&key], Timestamp::new(30, 999_999_999).unwrap()).unwrap();
     let accepted = &told.conditions[0];
     assert_eq!((accepted.status, accepted.reason.as_str()), (Truth::False, "Invalid"));
-    assert_eq!(accepted.last_transition_time, at(30).to_string());
+    assert_eq!(accepted.last_transition_time, "1970-01-01T00:00:30Z");
     assert_eq!(told.observed_generation, Some(2));
 }
