@@ -325,6 +325,7 @@ fn every_dependency_has_a_permissive_licence() {
     ];
     let out = Command::new(env!("CARGO"))
         .args(["metadata", "--offline", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args(["--features", "operator"])
         .current_dir(root())
         .output()
         .unwrap();
