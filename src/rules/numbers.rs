@@ -361,6 +361,8 @@ fn shape(hir: &Hir, first: bool) -> Hir {
             if first && repetition.min == 0 && !Guard::of(&repetition.sub).may_begin_with_digit() {
                 return Hir::empty();
             }
+            // The second time is not the first place.
+            let first = first && repetition.max == Some(1);
             Hir::repetition(Repetition { sub: Box::new(shape(&repetition.sub, first)), ..repetition.clone() })
         }
         HirKind::Capture(capture) => shape(&capture.sub, first),
@@ -368,7 +370,7 @@ fn shape(hir: &Hir, first: bool) -> Hir {
             let mut first = first;
             let shaped = subs.iter().map(|sub| {
                 let shaped = shape(sub, first);
-                first = first && sub.properties().minimum_len() == Some(0);
+                first = first && sub.properties().maximum_len() == Some(0);
                 shaped
             });
             Hir::concat(shaped.collect())
