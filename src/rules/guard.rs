@@ -14,6 +14,8 @@ use regex_syntax::utf8::Utf8Sequences;
 const PLACES: usize = 16;
 /// Patterns answered for at once: the bits of a word.
 pub(super) const TOGETHER: usize = 64;
+/// Bytes after the first that are looked at together.
+const TOGETHER_BYTES: usize = 6;
 /// Set when a match would begin here only at the edge of a word; the other bits are offsets.
 const AT_EDGE: u32 = 1 << 31;
 const OFFSETS: u32 = (1 << PLACES) - 1;
@@ -303,7 +305,15 @@ impl Guards {
         if let Some(fits) = self.fits.get(rest.len()) {
             left &= fits;
         }
-        for (row, byte) in self.then.iter().zip(rest) {
+        let (mut rows, mut rest) = (&self.then[..], rest);
+        // The first few at once: most texts end a pattern among them, at no place that could be foreseen.
+        if let (Some((first, others)), Some((bytes, behind))) =
+            (rows.split_first_chunk::<TOGETHER_BYTES>(), rest.split_first_chunk::<TOGETHER_BYTES>())
+        {
+            left &= first.iter().zip(bytes).fold(left, |left, (row, byte)| left & of(row, *byte));
+            (rows, rest) = (others, behind);
+        }
+        for (row, byte) in rows.iter().zip(rest) {
             if left == 0 {
                 break;
             }

@@ -226,10 +226,36 @@ fn counts(c: char) -> bool {
 
 /// Where the last `reach` counting characters of a text begin, and one more for the character before a word.
 fn tail(text: &str, reach: usize) -> usize {
-    text.char_indices().rev().filter(|(_, c)| counts(*c)).nth(reach).map_or(0, |(at, _)| at)
+    let bytes = text.as_bytes().iter().enumerate().rev();
+    nth_counting(bytes, reach).map_or_else(
+        || text.char_indices().rev().filter(|(_, c)| counts(*c)).nth(reach).map_or(0, |(at, _)| at),
+        |at| at.unwrap_or(0),
+    )
 }
 
 /// Where the first `reach` counting characters of a text end, and one more for the character after a word.
 fn head(text: &str, reach: usize) -> usize {
-    text.char_indices().filter(|(_, c)| counts(*c)).nth(reach).map_or(text.len(), |(at, c)| at + c.len_utf8())
+    let bytes = text.as_bytes().iter().enumerate();
+    nth_counting(bytes, reach).map_or_else(
+        || {
+            let mut counting = text.char_indices().filter(|(_, c)| counts(*c));
+            counting.nth(reach).map_or(text.len(), |(at, c)| at + c.len_utf8())
+        },
+        |at| at.map_or(text.len(), |at| at + 1),
+    )
+}
+
+/// Where the nth counting character stands, if there is one; nothing is known where others than ASCII stand before it.
+fn nth_counting<'b>(bytes: impl Iterator<Item = (usize, &'b u8)>, nth: usize) -> Option<Option<usize>> {
+    let mut left = nth;
+    for (at, byte) in bytes {
+        if !byte.is_ascii() {
+            return None;
+        }
+        if byte.is_ascii_graphic() {
+            let Some(rest) = left.checked_sub(1) else { return Some(Some(at)) };
+            left = rest;
+        }
+    }
+    Some(None)
 }

@@ -75,9 +75,6 @@ pub(super) enum Near {
 
 /// Shortest run worth looking for: most words of prose are shorter.
 const RUN_MIN: usize = 6;
-/// What few words of prose reach, and hardly any.
-const RUN_MIDDLE: usize = 9;
-const RUN_LONG: usize = 14;
 /// Digits that prose seldom holds near each other: most numbers of people and cards have more.
 const MANY_DIGITS: usize = 8;
 
@@ -209,7 +206,7 @@ impl Gathering {
         self.within_budget()?;
         let literals: Vec<_> = self.literals.keys().map(|(text, spelling)| (&text[..], *spelling)).collect();
         let literals = (!literals.is_empty()).then(|| Literals::new(&literals));
-        let (mut runs, mut anywhere) = ([Vec::new(), Vec::new(), Vec::new()], Vec::new());
+        let (mut runs, mut anywhere) = (Vec::new(), Vec::new());
         let (mut few_digits, mut many_digits) = (Vec::new(), Vec::new());
         let (mut by_digits, mut always) = (Vec::new(), Vec::new());
         let mut numbers = Vec::new();
@@ -223,9 +220,7 @@ impl Gathering {
             }
             match (&pattern.need, pattern.way) {
                 (Need::Atoms(_), _) => {}
-                (_, Way::FromStarts) if pattern.guard.run() >= RUN_LONG => runs[2].push(index),
-                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIDDLE => runs[1].push(index),
-                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIN => runs[0].push(index),
+                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIN => runs.push(index),
                 (Need::Digits(..MANY_DIGITS), Way::FromStarts) => few_digits.push(index),
                 (Need::Digits(_), Way::FromStarts) => many_digits.push(index),
                 (Need::Nothing, Way::FromStarts) => anywhere.push(index),
@@ -233,8 +228,10 @@ impl Gathering {
                 (Need::Nothing, _) => always.push(index),
             }
         }
+        // Groups of words that few texts have are those of long ones.
+        runs.sort_by_key(|slot| self.slots.get(*slot).map(|slot| slot.pattern.guard.run()));
         let starters: Vec<_> =
-            runs.iter().chain([&few_digits, &many_digits, &anywhere]).flat_map(|slots| self.starters(slots)).collect();
+            [runs, few_digits, many_digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
         let by_starts = starters.iter().filter_map(|starters: &Starters| match starters.near {
             Near::Digits { least, .. } => Some(least),
             Near::Run(_) | Near::Anything => None,

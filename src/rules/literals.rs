@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
-use walk::{Automaton, Hit, KINDS, MARK};
+pub(super) use walk::Hits;
+use walk::{Automaton, KINDS, MARK};
 
 /// Shortest word of a phrase that is window enough.
 const WORD_MIN: usize = 4;
@@ -36,10 +37,6 @@ struct Entry {
     window_end: u32,
     spelling: Spelling,
 }
-
-/// Where windows were found.
-#[derive(Debug, Default)]
-pub(super) struct Hits(Vec<Hit>);
 
 /// The automaton.
 #[derive(Debug)]
@@ -68,11 +65,10 @@ impl Literals {
         trie.finish(literals, &windows, kinds)
     }
 
-    /// Calls `found` with each literal and its place, in no order. `hits` is room that one text after another uses.
+    /// Calls `found` with each literal and its place, in the order of their windows.
     pub(super) fn each(&self, text: &[u8], hits: &mut Hits, mut found: impl FnMut(usize, Range<usize>)) {
-        hits.0.clear();
-        self.automaton.hits(text, &mut hits.0);
-        for (end, state) in hits.0.iter().copied() {
+        self.automaton.hits(text, hits);
+        for (end, state) in hits.all.iter().copied() {
             let state = usize::from(state & !MARK);
             let end_of = |state: usize| self.ends.get(state).map_or(0, |end| *end as usize);
             let output = state.checked_sub(1).map_or(0, end_of)..end_of(state);

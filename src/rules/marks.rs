@@ -37,30 +37,27 @@ impl Marks {
     /// Reads a text.
     pub(super) fn of(text: &[u8]) -> Self {
         let count = text.len() / BLOCK + 1;
-        let mut reading = Reading {
-            marks: Self { words: Bits::with_capacity(count), digits: Bits::with_capacity(count), ..Self::default() },
-            before: Shapes::default(),
-            encoded: 0,
-            spelled: 0,
-            pairs: 0,
-            plain: true,
-        };
+        let mut marks = Self { words: Bits::from_elem(0, count), digits: Bits::from_elem(0, count), ..Self::default() };
         let (blocks, rest) = text.as_chunks::<BLOCK>();
-        for block in blocks {
-            reading.block(block);
-        }
         // One block more than is full, so that what ends with the text is followed by something.
         let mut last = [b' '; BLOCK];
         if let Some(there) = last.get_mut(..rest.len()) {
             there.copy_from_slice(rest);
         }
-        reading.block(&last);
+        let (mut shapes, mut found, mut plain) = (Shapes::default(), Found::default(), true);
+        let rows = marks.words.iter_mut().zip(&mut marks.digits);
+        for (block, (words, digits)) in blocks.iter().chain([&last]).zip(rows) {
+            let kinds = Kinds::of(block);
+            (*words, *digits) = (kinds.words, kinds.digits);
+            shapes.look(&kinds, &mut found);
+            plain &= kinds.printable || block.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
+        }
         Self {
-            encoded_runs: reading.encoded != 0,
-            may_be_spelled: reading.spelled != 0,
-            may_hold_pairs: reading.pairs != 0,
-            plain: reading.plain,
-            ..reading.marks
+            encoded_runs: found.encoded != 0,
+            may_be_spelled: found.spelled != 0,
+            may_hold_pairs: found.pairs != 0,
+            plain,
+            ..marks
         }
     }
 
@@ -92,13 +89,14 @@ impl Marks {
     /// The places of a range that are not inside words: all but letters, digits and underscores behind another one.
     pub(super) fn outside_words(&self, range: Range<usize>, mut each: impl FnMut(usize)) {
         let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
-        let mut before = blocks.start.checked_sub(1).and_then(|last| self.words.get(last)).copied().unwrap_or_default();
+        let before = blocks.start.checked_sub(1).and_then(|last| self.words.get(last));
+        let mut behind = Moved::<1>::default();
+        behind.on(before.copied().unwrap_or_default());
         for (block, bits) in blocks.clone().zip(self.words.get(blocks).unwrap_or_default()) {
             let first = block * BLOCK;
-            let mut places = !(bits & follows(before, *bits, 1));
+            let mut places = !(bits & behind.on(*bits));
             places &= u64::MAX << range.start.saturating_sub(first);
             places &= u64::MAX >> (first + BLOCK).saturating_sub(range.end);
-            before = *bits;
             while places != 0 {
                 each(first + places.trailing_zeros() as usize);
                 places &= places - 1;
@@ -110,7 +108,7 @@ impl Marks {
     /// of that length.
     pub(super) fn runs(&self, length: usize, mut begins: impl FnMut(usize)) {
         let length = length.clamp(1, BLOCK);
-        let mut before = 0;
+        let mut behind = Moved::<1>::default();
         let next = self.words.iter().skip(1).chain([&0]);
         for ((first, bits), next) in (0..).step_by(BLOCK).zip(&self.words).zip(next) {
             let mut runs = u128::from(*next) << BLOCK | u128::from(*bits);
@@ -121,8 +119,7 @@ impl Marks {
                 long += more;
             }
             #[expect(clippy::cast_possible_truncation, reason = "the other half is the next block's")]
-            let mut starts = runs as u64 & !follows(before, *bits, 1);
-            before = *bits;
+            let mut starts = runs as u64 & !behind.on(*bits);
             while starts != 0 {
                 begins(first + starts.trailing_zeros() as usize);
                 starts &= starts - 1;
@@ -131,24 +128,29 @@ impl Marks {
     }
 }
 
-/// The bits moved `by` places towards the end, with those of the block before.
-const fn follows(before: u64, bits: u64, by: u32) -> u64 {
-    bits << by | before >> (BLOCK as u32 - by)
+/// Bits on their way from one block into the next, moved so far.
+#[derive(Clone, Copy, Default)]
+struct Moved<const BY: u32>(u64);
+
+impl<const BY: u32> Moved<BY> {
+    /// The bits moved towards the end, with those of the block before. What is left for the next block is kept as it will
+    /// be wanted, since a shift through two words is slow.
+    #[inline(always)]
+    const fn on(&mut self, bits: u64) -> u64 {
+        let moved = bits << BY | self.0;
+        self.0 = bits >> (BLOCK as u32 - BY);
+        moved
+    }
 }
 
-/// The bits that a block leaves to the next.
-#[derive(Clone, Copy, Default)]
+/// What the shapes of a block leave to the next.
+#[derive(Default)]
 struct Shapes {
-    /// Letters and digits.
-    letters: u64,
-    /// Letters and digits behind none.
-    first: u64,
-    /// Encoding characters that end as many in a row: 1, 2, 4, 8.
-    encoded: [u64; 4],
-    /// What follows one letter, and the second of two such.
-    spelled: [u64; 2],
-    /// What follows two letters, and the second of two and the fourth of four such.
-    pairs: [u64; 3],
+    letters: (Moved<1>, Moved<2>),
+    first: Moved<1>,
+    encoded: (Moved<1>, Moved<2>, Moved<4>, Moved<8>),
+    lone: (Moved<2>, Moved<4>),
+    pairs: (Moved<3>, Moved<6>, Moved<9>),
 }
 
 /// Which bytes lie between two, both included.
@@ -158,10 +160,10 @@ fn within(bytes: u8x16, first: u8, last: u8) -> u8x16 {
     from.min(u8x16::splat(last - first)).simd_eq(from)
 }
 
-/// Whether all bytes are printable ASCII.
+/// Which bytes are no printable ASCII, a bit each.
 #[inline]
-pub(super) fn all_printable(bytes: &[u8; LANE]) -> bool {
-    within(u8x16::new(*bytes), b' ', b'~').to_bitmask() == 0xffff
+pub(super) fn unprintable(bytes: &[u8; LANE]) -> u32 {
+    !within(u8x16::new(*bytes), b' ', b'~').to_bitmask() & 0xffff
 }
 
 #[inline(always)]
@@ -169,61 +171,66 @@ fn bits(mask: u8x16) -> u64 {
     u64::from(mask.to_bitmask())
 }
 
-struct Reading {
-    marks: Marks,
-    before: Shapes,
+/// Where shapes end that are looked for.
+#[derive(Default)]
+struct Found {
     encoded: u64,
     spelled: u64,
     pairs: u64,
-    plain: bool,
 }
 
-impl Reading {
-    fn block(&mut self, block: &[u8; BLOCK]) {
-        let (mut letters, mut digits, mut lines, mut signs, mut printable) = (0, 0, 0, 0, 0);
+/// What the bytes of a block are.
+struct Kinds {
+    letters: u64,
+    digits: u64,
+    words: u64,
+    encoding: u64,
+    /// Whether all are.
+    printable: bool,
+}
+
+impl Kinds {
+    #[inline(always)]
+    fn of(block: &[u8; BLOCK]) -> Self {
+        let mut kinds = Self { letters: 0, digits: 0, words: 0, encoding: 0, printable: true };
+        let mut printable = u8x16::splat(u8::MAX);
         for (at, bytes) in (0..).step_by(LANE).zip(block.as_chunks::<LANE>().0) {
             let bytes = u8x16::new(*bytes);
-            let low = bytes | u8x16::splat(0x20);
-            let letter = within(low, b'a', b'z');
             let digit = within(bytes, b'0', b'9');
-            let line = bytes.simd_eq(u8x16::splat(b'_'));
+            let letter = within(bytes | u8x16::splat(0x20), b'a', b'z') | digit;
+            let word = letter | bytes.simd_eq(u8x16::splat(b'_'));
             // `+` and `/` differ in one bit.
             let sign = (bytes | u8x16::splat(4)).simd_eq(u8x16::splat(b'/')) | bytes.simd_eq(u8x16::splat(b'-'));
-            letters |= bits(letter | digit) << at;
-            digits |= bits(digit) << at;
-            lines |= bits(line) << at;
-            signs |= bits(sign) << at;
-            printable |= bits(within(bytes, b' ', b'~')) << at;
+            kinds.letters |= bits(letter) << at;
+            kinds.digits |= bits(digit) << at;
+            kinds.words |= bits(word) << at;
+            kinds.encoding |= bits(word | sign) << at;
+            printable &= within(bytes, b' ', b'~');
         }
-        if printable != u64::MAX {
-            let odd = |(byte, at): (&u8, u32)| printable >> at & 1 == 0 && !matches!(byte, b'\t' | b'\n' | b'\r');
-            self.plain &= !block.iter().zip(0..).any(odd);
-        }
-        self.marks.words.push(letters | lines);
-        self.marks.digits.push(digits);
-        self.shapes(letters, letters | lines | signs);
+        kinds.printable = printable.to_bitmask() == 0xffff;
+        kinds
     }
+}
 
+impl Shapes {
+    /// Looks for shapes in the next block.
     #[inline(always)]
-    fn shapes(&mut self, letters: u64, encoding: u64) {
-        let before = self.before;
-        let mut encoded = [encoding; 4];
-        for (of, by) in [1, 2, 4].into_iter().enumerate() {
-            encoded[of + 1] = encoded[of] & follows(before.encoded[of], encoded[of], by);
-        }
-        self.encoded |= encoded[3] & follows(before.encoded[3], encoded[3], 8);
+    fn look(&mut self, kinds: &Kinds, found: &mut Found) {
+        let two = kinds.encoding & self.encoded.0.on(kinds.encoding);
+        let four = two & self.encoded.1.on(two);
+        let eight = four & self.encoded.2.on(four);
+        found.encoded |= eight & self.encoded.3.on(eight);
 
-        let after_letter = follows(before.letters, letters, 1);
-        let first = letters & !after_letter;
-        let lone = !letters & follows(before.first, first, 1);
-        let two_lone = lone & follows(before.spelled[0], lone, 2);
-        self.spelled |= two_lone & follows(before.spelled[1], two_lone, 4);
+        let letters = kinds.letters;
+        let after_letter = self.letters.0.on(letters);
+        let lone = !letters & self.first.on(letters & !after_letter);
+        let two = lone & self.lone.0.on(lone);
+        found.spelled |= two & self.lone.1.on(two);
 
-        let pair = !letters & after_letter & follows(before.letters, letters, 2);
-        let two = pair & follows(before.pairs[0], pair, 3);
-        let four = two & follows(before.pairs[1], two, 6);
-        self.pairs |= four & follows(before.pairs[2], four, 9);
-        self.before = Shapes { letters, first, encoded, spelled: [lone, two_lone], pairs: [pair, two, four] };
+        let pair = !letters & after_letter & self.letters.1.on(letters);
+        let two = pair & self.pairs.0.on(pair);
+        let four = two & self.pairs.1.on(two);
+        found.pairs |= four & self.pairs.2.on(four);
     }
 }
 

@@ -171,7 +171,7 @@ impl Scanner<'_, '_> {
         let (lexicon, layers) = (self.lexicon, self.layers);
         let Some(literals) = lexicon.literals() else { return };
         let (mut runs, mut hits) = (Vec::new(), Hits::default());
-        let mut open = vec![usize::MAX; lexicon.slots.len()];
+        let mut open = Vec::new();
         for (layer, text) in layers.all.iter().enumerate().map(|(index, layer)| (index, layer.text())) {
             literals.each(text.as_bytes(), &mut hits, |literal, bytes| {
                 for owner in lexicon.owners(literal) {
@@ -199,7 +199,7 @@ impl Scanner<'_, '_> {
         offset: Offset,
         layer: usize,
         bytes: &Range<usize>,
-        (runs, open): (&mut Vec<Run>, &mut [usize]),
+        (runs, open): (&mut Vec<Run>, &mut Vec<usize>),
     ) {
         let (Some(pattern), Some(text)) =
             (self.lexicon.slots.get(slot).map(|slot| &slot.pattern), self.layers.all.get(layer).map(Layer::text))
@@ -215,6 +215,9 @@ impl Scanner<'_, '_> {
         let reach = pattern.reach.unwrap_or(text.len());
         // Characters are made whole when the pattern runs.
         let wanted = bytes.start.saturating_sub(reach)..bytes.end.saturating_add(reach).min(text.len());
+        if open.is_empty() {
+            open.resize(self.lexicon.slots.len(), usize::MAX);
+        }
         let Some(last) = open.get_mut(slot) else { return };
         match runs.get_mut(*last) {
             Some(Run { layer: l, start, end: Some(end), .. })

@@ -20,8 +20,13 @@ const BACK_BYTES_MAX: usize = 64;
 /// Bytes before a lane that decide in which state it begins.
 const BEFORE: usize = LITERAL_WINDOW_MAX - 1;
 
-/// The end of a window and the state there.
-pub(super) type Hit = (u32, u16);
+/// Ends of windows and the states there, in order; room that one text after another uses.
+#[derive(Debug, Default)]
+pub(in super::super) struct Hits {
+    pub(super) all: Vec<(u32, u16)>,
+    /// Of the lanes that are being read.
+    lanes: [Vec<(u32, u16)>; LANES],
+}
 
 /// The automaton without what ends at its states.
 #[derive(Debug)]
@@ -50,8 +55,9 @@ impl Automaton {
         Self { kinds, cells }
     }
 
-    /// Adds the ends of windows and the states there, in no order.
-    pub(super) fn hits(&self, text: &[u8], hits: &mut Vec<Hit>) {
+    /// Finds the ends of windows.
+    pub(super) fn hits(&self, text: &[u8], hits: &mut Hits) {
+        hits.all.clear();
         let kinds = &self.kinds;
         match &self.cells {
             Cells::Few(cells) => Reading { kinds, cells, text, hits }.all(),
@@ -74,7 +80,7 @@ struct Reading<'r, const CELLS: usize> {
     kinds: &'r [u8; 256],
     cells: &'r [u16; CELLS],
     text: &'r [u8],
-    hits: &'r mut Vec<Hit>,
+    hits: &'r mut Hits,
 }
 
 impl<const CELLS: usize> Reading<'_, CELLS> {
@@ -163,13 +169,17 @@ impl<const CELLS: usize> Reading<'_, CELLS> {
                 self.marked(at + step + 1, BYTES, now);
             }
         }
+        for lane in &mut self.hits.lanes {
+            self.hits.all.append(lane);
+        }
         now[LANES - 1]
     }
 
     /// Notes which of the lanes are at a mark.
     fn marked(&mut self, first: usize, bytes: usize, states: [u16; LANES]) {
-        for (lane, state) in states.into_iter().enumerate().filter(|(_, state)| *state >= MARK) {
-            self.hits.push((narrow(first + lane * bytes), state));
+        let lanes = states.into_iter().zip(&mut self.hits.lanes).enumerate();
+        for (lane, (state, hits)) in lanes.filter(|(_, (state, _))| *state >= MARK) {
+            hits.push((narrow(first + lane * bytes), state));
         }
     }
 
@@ -178,7 +188,7 @@ impl<const CELLS: usize> Reading<'_, CELLS> {
         for (at, byte) in self.text.get(range).unwrap_or_default().iter().enumerate() {
             state = self.next(state, *byte);
             if state >= MARK {
-                self.hits.push((narrow(start + at + 1), state));
+                self.hits.all.push((narrow(start + at + 1), state));
             }
         }
         state

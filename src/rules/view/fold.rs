@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-use super::super::marks::{LANE, all_printable};
+use super::super::marks::{LANE, unprintable};
 use super::letters::{is_diacritic, is_invisible, is_line_break, lookalike};
 use super::map::Map;
 use super::{View, ViewKind};
@@ -67,11 +67,14 @@ fn next_foldable(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     let (lanes, tail) = rest.as_chunks();
     for (first, lane) in (at..).step_by(LANE).zip(lanes) {
-        // Line breaks are not printable, and nothing to fold.
-        if !all_printable(lane)
-            && let Some(i) = lane.iter().position(|b| is_foldable(*b))
-        {
-            return Some(first + i);
+        let mut odd = unprintable(lane);
+        while odd != 0 {
+            let i = odd.trailing_zeros() as usize;
+            // Line breaks are not printable, and nothing to fold.
+            if lane.get(i).is_some_and(|byte| is_foldable(*byte)) {
+                return Some(first + i);
+            }
+            odd &= odd - 1;
         }
     }
     tail.iter().position(|b| is_foldable(*b)).map(|i| bytes.len() - tail.len() + i)
