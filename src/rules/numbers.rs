@@ -337,6 +337,12 @@ impl Drop for Reading<'_> {
     }
 }
 
+/// Whether a letter or digit of ASCII that stands there is the first of its word.
+pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| text.get(at));
+    !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
 /// The pattern with every digit as good as any other, but the first of a match; `first` says whether a match may begin
 /// here. What cannot begin with a digit is left out there.
 fn shape(hir: &Hir, first: bool) -> Hir {

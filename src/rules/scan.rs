@@ -281,12 +281,15 @@ impl Scanner<'_, '_> {
     fn digits(&mut self, index: usize, layer: &Layer<'_>) {
         let text = layer.text();
         let lexicon = self.lexicon;
-        let runs = layer.marks().digit_runs();
+        let is_long = |numbers: &&Numbers| text.len() >= numbers.shortest;
+        let wanted = lexicon.numbers.iter().map(|numbers| numbers.shortest).chain(lexicon.digits_min).min();
+        let runs =
+            if wanted.is_some_and(|least| text.len() >= least) { layer.marks().digit_runs() } else { Vec::new() };
         self.numbers.clear();
         if !runs.is_empty() {
             let digits = runs.iter().filter_map(|run| text.as_bytes().get(run.clone())).flatten();
             let digits: Vec<u8> = digits.map(|digit| digit - b'0').collect();
-            for numbers in lexicon.numbers.iter().filter(|numbers| text.len() >= numbers.shortest) {
+            for numbers in lexicon.numbers.iter().filter(is_long) {
                 self.numbers(numbers, layer, &runs, &digits);
             }
         }
@@ -294,6 +297,7 @@ impl Scanner<'_, '_> {
         for starters in &lexicon.starters {
             match starters.near {
                 Near::Anything => Starting::new(starters, layer).all(self, 0..text.len()),
+                Near::Run(length) if text.len() < length => {}
                 Near::Run(length) => {
                     let mut starting = Starting::new(starters, layer);
                     layer.marks().runs(length, |start| starting.at(self, start));
@@ -333,7 +337,7 @@ impl Scanner<'_, '_> {
         for (at, run) in runs.iter().enumerate() {
             let first = first_digit;
             first_digit += run.len();
-            if !begins_word(text.as_bytes(), run.start) {
+            if !numbers::begins_word(text.as_bytes(), run.start) {
                 continue;
             }
             hits.clear();
@@ -471,12 +475,6 @@ const fn is_unspaced(c: char) -> bool {
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
         | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3ffff}')
-}
-
-/// Whether a letter or digit of ASCII that stands there is the first of its word.
-fn begins_word(text: &[u8], at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|at| text.get(at));
-    !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Stretches from first to last digit in which runs follow each other within `reach` and hold `count` digits at least.
