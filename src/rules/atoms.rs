@@ -3,6 +3,7 @@
 //! Knows nothing of texts, rules or automata. Guarantees that no match of the pattern goes without what is derived:
 //! where nothing can be said, [`Need::Nothing`] is.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
@@ -148,7 +149,7 @@ fn walk(hir: &Hir) -> Known {
         HirKind::Class(class) => Known { exact: members(class, CLASS_MEMBERS_MAX), required: None },
         HirKind::Capture(capture) => walk(&capture.sub),
         HirKind::Repetition(repetition) => repeated(repetition),
-        HirKind::Concat(subs) => sequence(subs.iter()),
+        HirKind::Concat(subs) => sequence(subs.iter().map(|sub| (walk(sub), sub))),
         HirKind::Alternation(subs) => choice(subs.iter().map(walk).collect()),
     }
 }
@@ -210,17 +211,17 @@ fn repeated(repetition: &Repetition) -> Known {
     if repetition.max != Some(repetition.min) || repetition.min as usize > ATOMS_MAX {
         return Known { exact: None, required: best(once.exact.map(at_start), once.required) };
     }
-    sequence((0..repetition.min).map(|_| &*repetition.sub))
+    sequence((0..repetition.min).map(|_| (&once, &*repetition.sub)))
 }
 
 /// Runs of nodes whose strings are known are multiplied out; each run, and each node's own need, is a candidate.
-fn sequence<'h>(subs: impl Iterator<Item = &'h Hir>) -> Known {
+fn sequence<'h, K: Borrow<Known>>(subs: impl Iterator<Item = (K, &'h Hir)>) -> Known {
     let mut run = Strings::from([Vec::new()]);
     let (mut run_at, mut here) = (Offset::NONE, Offset::NONE);
     let mut whole = true;
     let mut required = None;
-    for hir in subs {
-        let sub = walk(hir);
+    for (sub, hir) in subs {
+        let sub: &Known = sub.borrow();
         let at = here;
         here = here.plus(Offset::length(hir));
         if let Some(product) = sub.exact.as_ref().and_then(|exact| product(&run, exact)) {
@@ -231,10 +232,10 @@ fn sequence<'h>(subs: impl Iterator<Item = &'h Hir>) -> Known {
         let ended = std::mem::replace(&mut run, Strings::from([Vec::new()]));
         let ended = told_apart(ended, hir);
         required = best(required, Some(behind(at_start(ended), run_at)));
-        required = best(required, sub.required.map(|set| behind(set, at)));
+        required = best(required, sub.required.clone().map(|set| behind(set, at)));
         run_at = here;
-        if let Some(exact) = sub.exact {
-            run = exact;
+        if let Some(exact) = &sub.exact {
+            run.clone_from(exact);
             run_at = at;
         }
     }
