@@ -22,16 +22,18 @@
 //!   -> base, query, wire, detect, rules, api, approvals
 //! audit       entry, hash chain, file, verify
 //!   -> base, query, rules
+//! distribution  rule sets on their way from operator to gate: signed, ordered, checked
+//!   -> base, query, wire, rules, api, compile
 //! telemetry   metrics and logs, names as closed enums
 //!   -> base, query, wire, rules, approvals, audit
 //! sidecar     accept, decode, judge, forward | hold | refuse, record
-//!   -> base, query, wire, detect, rules, approvals, audit, telemetry
+//!   -> base, query, wire, detect, rules, approvals, audit, distribution, telemetry
 //! standalone  the gate without a cluster: policy folder, SQLite, alerts
 //!   -> all above
 //! cli         one file per verb
 //!   -> all above
 //! operator    policies of a cluster -> rule sets and statuses
-//!   -> base, query, rules, api, compile, telemetry
+//!   -> base, query, rules, api, compile, distribution, telemetry
 //! ```
 //!
 //! # Invariants
@@ -49,6 +51,8 @@ pub mod audit;
 pub mod base;
 pub mod compile;
 pub mod detect;
+#[cfg(feature = "sidecar")]
+pub mod distribution;
 #[cfg(feature = "operator")]
 pub mod operator;
 pub mod query;

@@ -29,6 +29,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli"]),
     ("comfy_table", &["cli"]),
     ("cel", &["rules"]),
+    ("aws_lc_rs", &["distribution"]),
     ("aho_corasick", &["rules"]),
     ("regex_automata", &["rules", "detect"]),
     ("regex_syntax", &["rules", "detect", "compile"]),

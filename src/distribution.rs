@@ -1,0 +1,50 @@
+//! What a workload's gates are to judge by, from the operator to each gate: signed, ordered, and checked before it counts.
+//!
+//! # Flow
+//! The operator makes a [`Bundle`] of the policies and chains that apply to a workload and gives it to [`publish`] with its
+//! [`Signer`]. The gate offers the bytes to [`Intake::take`], which checks them, compiles them with the `compile` that
+//! everybody uses, judges a test query by the outcome, and keeps the bytes on its [`Shelf`]. A gate that starts again takes
+//! from its shelf what it had, by [`Intake::resume`].
+//!
+//! # Guarantees
+//! * A gate takes what is signed by its anchor, or by a key that the anchor leads to; what is for its own workload; what is
+//!   newer than what it has; and what compiles to the revision that it says. Anything else has its own [`Refusal`].
+//! * Newer is said by epoch and sequence, never by content: a policy that is reverted arrives, an older bundle does not.
+//! * A key that signed its successor is not followed any more, once a bundle of the successor was taken.
+//! * What is refused changes nothing: the last good one stays in force.
+//! * What comes from the shelf is checked like what comes from anywhere.
+//!
+//! # Limits
+//! All in `limits`. Age is counted by the monotonic clock from the moment at which a bundle was taken, and only a newer bundle
+//! renews it: offering the same one again does not. What was taken from the shelf counts from the start of the process. A
+//! shelf that is lost takes with it which bundles are old.
+//! The revision names the policies; chains are held by the signature alone.
+//!
+//! # Errors
+//! [`Refusal`] says why a bundle is not taken, [`Unpublishable`] why none is made, [`ShelfFailure`] why a file is not read or
+//! written. None holds text of policies, but for what the compiler says of a field.
+//!
+//! Knows nothing of Kubernetes, of connections, or of what a gate does with a rule set.
+
+mod bundle;
+mod bytes;
+mod contents;
+mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod intake;
+mod key;
+mod limits;
+mod refusal;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+pub use bundle::{Bundle, Order};
+pub use envelope::{Signer, publish};
+pub use intake::{Accepted, Freshness, Intake, Taken};
+pub use key::{KeyFailure, PublicKey, SigningKey, Succession};
+pub use limits::BUNDLE_BYTES_MAX;
+pub use refusal::{Refusal, Unpublishable};
+pub use shelf::{Shelf, ShelfFailure};
