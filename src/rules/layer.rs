@@ -226,36 +226,30 @@ fn counts(c: char) -> bool {
 
 /// Where the last `reach` counting characters of a text begin, and one more for the character before a word.
 fn tail(text: &str, reach: usize) -> usize {
-    let bytes = text.as_bytes().iter().enumerate().rev();
-    nth_counting(bytes, reach).map_or_else(
-        || text.char_indices().rev().filter(|(_, c)| counts(*c)).nth(reach).map_or(0, |(at, _)| at),
-        |at| at.unwrap_or(0),
-    )
+    match nth_counting(text.as_bytes().iter().enumerate().rev(), reach) {
+        Ok(at) => at.unwrap_or(0),
+        Err(()) => text.char_indices().rev().filter(|(_, c)| counts(*c)).nth(reach).map_or(0, |(at, _)| at),
+    }
 }
 
 /// Where the first `reach` counting characters of a text end, and one more for the character after a word.
 fn head(text: &str, reach: usize) -> usize {
-    let bytes = text.as_bytes().iter().enumerate();
-    nth_counting(bytes, reach).map_or_else(
-        || {
-            let mut counting = text.char_indices().filter(|(_, c)| counts(*c));
-            counting.nth(reach).map_or(text.len(), |(at, c)| at + c.len_utf8())
-        },
-        |at| at.map_or(text.len(), |at| at + 1),
-    )
+    let all = || text.char_indices().filter(|(_, c)| counts(*c)).nth(reach).map(|(at, c)| at + c.len_utf8());
+    let known = nth_counting(text.as_bytes().iter().enumerate(), reach);
+    known.map_or_else(|()| all(), |at| at.map(|at| at + 1)).unwrap_or(text.len())
 }
 
-/// Where the nth counting character stands, if there is one; nothing is known where others than ASCII stand before it.
-fn nth_counting<'b>(bytes: impl Iterator<Item = (usize, &'b u8)>, nth: usize) -> Option<Option<usize>> {
+/// Where the nth counting character stands, if there is one; an error where others than ASCII stand before it.
+fn nth_counting<'b>(bytes: impl Iterator<Item = (usize, &'b u8)>, nth: usize) -> Result<Option<usize>, ()> {
     let mut left = nth;
     for (at, byte) in bytes {
         if !byte.is_ascii() {
-            return None;
+            return Err(());
         }
         if byte.is_ascii_graphic() {
-            let Some(rest) = left.checked_sub(1) else { return Some(Some(at)) };
+            let Some(rest) = left.checked_sub(1) else { return Ok(Some(at)) };
             left = rest;
         }
     }
-    Some(None)
+    Ok(None)
 }

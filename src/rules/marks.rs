@@ -18,6 +18,7 @@ type Bits = SmallVec<[u64; 4]>;
 
 /// The bits of a text. Bit 0 of a block is its first byte.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent answers")]
 pub(super) struct Marks {
     /// ASCII letters, digits and underscores.
     words: Bits,
@@ -135,10 +136,10 @@ struct Moved<const BY: u32>(u64);
 impl<const BY: u32> Moved<BY> {
     /// The bits moved towards the end, with those of the block before. What is left for the next block is kept as it will
     /// be wanted, since a shift through two words is slow.
-    #[inline(always)]
+    #[inline]
     const fn on(&mut self, bits: u64) -> u64 {
         let moved = bits << BY | self.0;
-        self.0 = bits >> (BLOCK as u32 - BY);
+        self.0 = bits >> (u64::BITS - BY);
         moved
     }
 }
@@ -154,7 +155,7 @@ struct Shapes {
 }
 
 /// Which bytes lie between two, both included.
-#[inline(always)]
+#[inline]
 fn within(bytes: u8x16, first: u8, last: u8) -> u8x16 {
     let from = bytes - u8x16::splat(first);
     from.min(u8x16::splat(last - first)).simd_eq(from)
@@ -166,7 +167,7 @@ pub(super) fn unprintable(bytes: &[u8; LANE]) -> u32 {
     !within(u8x16::new(*bytes), b' ', b'~').to_bitmask() & 0xffff
 }
 
-#[inline(always)]
+#[inline]
 fn bits(mask: u8x16) -> u64 {
     u64::from(mask.to_bitmask())
 }
@@ -190,7 +191,7 @@ struct Kinds {
 }
 
 impl Kinds {
-    #[inline(always)]
+    #[inline]
     fn of(block: &[u8; BLOCK]) -> Self {
         let mut kinds = Self { letters: 0, digits: 0, words: 0, encoding: 0, printable: true };
         let mut printable = u8x16::splat(u8::MAX);
@@ -214,7 +215,7 @@ impl Kinds {
 
 impl Shapes {
     /// Looks for shapes in the next block.
-    #[inline(always)]
+    #[inline]
     fn look(&mut self, kinds: &Kinds, found: &mut Found) {
         let two = kinds.encoding & self.encoded.0.on(kinds.encoding);
         let four = two & self.encoded.1.on(two);

@@ -68,6 +68,7 @@ impl Automaton {
 }
 
 /// What lies beyond the rows is never touched, and so takes no memory.
+#[expect(clippy::unnecessary_box_returns, reason = "megabytes do not go on the stack")]
 fn laid_out<const CELLS: usize>(rows: &[[u16; KINDS]]) -> Box<[u16; CELLS]> {
     let mut cells = vec![0; CELLS];
     for (cell, next) in cells.iter_mut().zip(rows.as_flattened()) {
@@ -107,7 +108,7 @@ impl<const CELLS: usize> Reading<'_, CELLS> {
     }
 
     /// The states in which lanes begin; `None` when one would have to look back too far.
-    #[inline(always)]
+    #[inline]
     fn beginnings<const BYTES: usize>(&self, at: usize, first: u16) -> Option<[u16; LANES]> {
         let mut before = [[0; BEFORE]; LANES];
         for (lane, before) in before.iter_mut().enumerate().skip(1) {
@@ -195,9 +196,9 @@ impl<const CELLS: usize> Reading<'_, CELLS> {
     }
 
     /// The state after a byte. The mark falls off with what is beyond the cells.
-    #[inline(always)]
+    #[inline]
     fn next(&self, state: u16, byte: u8) -> u16 {
-        let cell = usize::from(state) * KINDS | usize::from(self.kinds[usize::from(byte)]);
+        let cell = (usize::from(state) * KINDS) | usize::from(self.kinds[usize::from(byte)]);
         self.cells[cell & (CELLS - 1)]
     }
 }
