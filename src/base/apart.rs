@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of the work. Guarantees that it is done: here, where the system gives no thread.
 
+use std::panic::resume_unwind;
 use std::thread;
 
 /// Does work on a thread of its own and waits for it. What is to stay for good is copied out of its result; the rest goes to
@@ -14,10 +15,15 @@ pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let (mut work, mut made) = (Some(work), None);
     thread::scope(|scope| {
         let run = || made = work.take().map(|work| work());
-        // Without a thread both are as they were.
-        let _ = thread::Builder::new().spawn_scoped(scope, run);
+        // Without a thread both are as they were. With one it is waited for until it is gone, not only until its work is
+        // done: what it had at hand for its own next needs is given back when it ends, and the next thread has its memory.
+        if let Ok(thread) = thread::Builder::new().spawn_scoped(scope, run)
+            && let Err(panic) = thread.join()
+        {
+            resume_unwind(panic);
+        }
     });
-    made.or_else(|| work.map(|work| work())).expect("a scope ends with a panic of its thread's own")
+    made.or_else(|| work.map(|work| work())).expect("a thread that ended without a panic has done the work")
 }
 
 /// Drops what work [`apart`] left. Were it dropped here, this thread would keep some of it at hand for its own next needs,
