@@ -16,7 +16,7 @@ pub enum Refusal {
     #[error("this is no bundle")]
     NotABundle,
     /// Written by another release.
-    #[error("the bundle has format {found}, and this gate reads format {known}: update the gate, or the operator last")]
+    #[error("the bundle has format {found}, and this gate reads format {known}; update gates before their operator")]
     UnknownVersion {
         /// What it says.
         found: u16,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::bytes::Malformed;
+use super::bytes::{Malformed, Writer};
+use super::key::Purpose;
 use super::limits::{AGE_MAX_MAX, SUCCESSIONS_MAX};
 use super::*;
 use crate::base::{Clock as _, Digest, ManualClock};
@@ -171,7 +172,7 @@ fn what_does_not_fit_is_refused_by_name() {
 #[test]
 fn a_refused_format_says_what_to_do() {
     let told = Refusal::UnknownVersion { found: 2, known: 1 }.to_string();
-    assert_eq!(told, "the bundle has format 2, and this gate reads format 1: update the gate, or the operator last");
+    assert_eq!(told, "the bundle has format 2, and this gate reads format 1; update gates before their operator");
 }
 
 #[test]
@@ -290,7 +291,7 @@ fn a_succession_counts_only_if_the_key_before_signed_it() {
     let forged = Succession { from: key(1).public().id(), ..Succession::sign(&key(7), key(8).public()).unwrap() };
     let signer = Signer::of(key(8), vec![forged]);
     assert_eq!(Gate::new().refuses(&publish(&deny(1, "merger"), &signer).unwrap()), Refusal::WrongSignature);
-    // A signature over a bundle is none over a successor, and a chain with a gap leads nowhere.
+    // A chain with a gap leads nowhere.
     let gap = Succession::sign(&key(7), key(8).public()).unwrap();
     let signer = Signer::of(key(8), vec![Succession::sign(&key(1), key(2).public()).unwrap(), gap]);
     let refusal = Gate::new().refuses(&publish(&deny(1, "merger"), &signer).unwrap());
@@ -424,6 +425,32 @@ fn keys_are_stored_and_written_and_never_shown() {
     assert_eq!("ed25519:00".parse::<PublicKey>(), Err(KeyFailure::NotPublic));
     assert_eq!(SigningKey::from_pkcs8(b"x").unwrap_err(), KeyFailure::NotSigning);
     assert_eq!(format!("{one:?}"), format!("SigningKey {{ public: {:?}, .. }}", one.public()));
+}
+
+#[test]
+fn a_signature_over_a_bundle_is_none_over_a_successor() {
+    let (key, bytes) = (key(1), b"some bytes");
+    let signature = key.sign(Purpose::Bundle, bytes).unwrap();
+    assert!(key.public().holds(Purpose::Bundle, bytes, &signature));
+    assert!(!key.public().holds(Purpose::Succession, bytes, &signature));
+}
+
+#[test]
+fn labels_are_written_in_order_and_once_each() {
+    let labels = |keys: [&str; 2]| {
+        let mut out = Writer::default();
+        keys.iter().for_each(|key| [*key, "llama"].iter().for_each(|text| out.text(text)));
+        out.0
+    };
+    let mut sent = deny(1, "merger");
+    sent.workload.labels.insert("tier".to_owned(), "llama".to_owned());
+    let (bytes, good) = (sent.write().unwrap(), labels(["app", "tier"]));
+    let at = bytes.windows(good.len()).position(|window| window == good).unwrap();
+    for other in [labels(["tier", "app"]), labels(["app", "app"])] {
+        let changed = [&bytes[..at], &other, &bytes[at + good.len()..]].concat();
+        assert_eq!(Bundle::read(&changed), Err(Malformed("label")));
+    }
+    assert_eq!(Bundle::read(&bytes), Ok(sent));
 }
 
 /// A gate of a later release reads what an operator of this one wrote.
