@@ -439,7 +439,9 @@ fn a_signature_over_a_bundle_is_none_over_a_successor() {
 fn labels_are_written_in_order_and_once_each() {
     let labels = |keys: [&str; 2]| {
         let mut out = Writer::default();
-        keys.iter().for_each(|key| [*key, "llama"].iter().for_each(|text| out.text(text)));
+        for text in keys.iter().flat_map(|key| [key, "llama"]) {
+            out.text(text);
+        }
         out.0
     };
     let mut sent = deny(1, "merger");
