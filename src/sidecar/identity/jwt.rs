@@ -121,6 +121,10 @@ impl JwtSettings {
         }
         let header =
             jsonwebtoken::decode_header(token).map_err(|_| Refusal::Credential("the token's header is unreadable"))?;
+        // RFC 7515, 4.1.11: what must be understood and is not makes the token invalid. No extension is understood here.
+        if header.crit.is_some() {
+            return Err(Refusal::Credential("the token's header names extensions that are not understood"));
+        }
         let key = keys
             .iter()
             .filter(|key| header.kid.is_none() || key.id.is_none() || key.id == header.kid)

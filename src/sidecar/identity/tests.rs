@@ -31,7 +31,10 @@ fn claims() -> Value {
 }
 
 fn token(seed: u8, id: &str, claims: &Value) -> String {
-    let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) };
+    headed(seed, Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) }, claims)
+}
+
+fn headed(seed: u8, header: Header, claims: &Value) -> String {
     jsonwebtoken::encode(&header, claims, &key(seed)).unwrap()
 }
 
@@ -98,6 +101,10 @@ fn token_that_does_not_hold_is_refused_and_never_anonymous() {
     let none = format!("eyJhbGciOiJub25lIn0.{}.", head.split('.').nth(1).unwrap());
     let hmac =
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(&jwks(1, "a")));
+    let critical = |names: &[&str]| {
+        let crit = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        headed(1, Header { kid: Some("a".to_owned()), crit, ..Header::new(Algorithm::EdDSA) }, &claims())
+    };
     let mut flipped = signature.to_owned();
     flipped.replace_range(..1, if signature.starts_with('A') { "B" } else { "A" });
     for bad in [
@@ -118,6 +125,8 @@ fn token_that_does_not_hold_is_refused_and_never_anonymous() {
         without("sub"),
         none,
         hmac.unwrap(),
+        critical(&["b64"]),
+        critical(&[]),
         format!("{head}.{flipped}"),
         format!("{head}."),
         "eyJ.eyJ.x".to_owned(),
