@@ -31,11 +31,11 @@ fn claims() -> Value {
 }
 
 fn token(seed: u8, id: &str, claims: &Value) -> String {
-    headed(seed, Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) }, claims)
+    headed(seed, &Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) }, claims)
 }
 
-fn headed(seed: u8, header: Header, claims: &Value) -> String {
-    jsonwebtoken::encode(&header, claims, &key(seed)).unwrap()
+fn headed(seed: u8, header: &Header, claims: &Value) -> String {
+    jsonwebtoken::encode(header, claims, &key(seed)).unwrap()
 }
 
 fn settings() -> IdentitySettings {
@@ -103,7 +103,7 @@ fn token_that_does_not_hold_is_refused_and_never_anonymous() {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(&jwks(1, "a")));
     let critical = |names: &[&str]| {
         let crit = Some(names.iter().map(|name| (*name).to_owned()).collect());
-        headed(1, Header { kid: Some("a".to_owned()), crit, ..Header::new(Algorithm::EdDSA) }, &claims())
+        headed(1, &Header { kid: Some("a".to_owned()), crit, ..Header::new(Algorithm::EdDSA) }, &claims())
     };
     let mut flipped = signature.to_owned();
     flipped.replace_range(..1, if signature.starts_with('A') { "B" } else { "A" });
