@@ -36,15 +36,22 @@ pub mod fuzzing;
 mod intake;
 mod key;
 mod limits;
+#[rustfmt::skip]
+pub mod protocol;
 mod refusal;
+#[cfg(feature = "operator")]
+pub mod serve;
 mod shelf;
+mod statement;
 #[cfg(test)]
 mod tests;
+mod way;
 
 pub use bundle::{Bundle, Order};
 pub use envelope::{Signer, publish};
 pub use intake::{Accepted, Freshness, Intake, Taken};
 pub use key::{KeyFailure, PublicKey, SigningKey, Succession};
 pub use limits::BUNDLE_BYTES_MAX;
-pub use refusal::{Refusal, Unpublishable};
+pub use refusal::{Refusal, Unproven, Unpublishable};
 pub use shelf::{Shelf, ShelfFailure};
+pub use statement::Nonce;

@@ -1,5 +1,6 @@
-//! Generated files are what the code generates: the schemas of the resources, the custom resources of a cluster, and the
-//! references of the command line, of the resources, of detectors, of routes and of refusals.
+//! Generated files are what the code generates: the schemas of the resources, the custom resources of a cluster, the messages
+//! of the distribution protocol, and the references of the command line, of the resources, of detectors, of routes and of
+//! refusals.
 //! `UPDATE=1` rewrites them.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
@@ -88,6 +89,31 @@ fn the_custom_resources_are_current() {
     there.sort();
     expected.sort();
     assert_eq!(there, expected, "crds/ has what no type gives any more");
+}
+
+/// What `src/distribution/protocol.rs` says before what is generated.
+const PROTOCOL_HEAD: &str = "//! The messages of `proto/countersign/distribution/v1alpha1`, as Rust has them.
+//!
+//! Generated: `make generate` rewrites this file. Knows nothing of what a message is worth.
+
+";
+
+#[test]
+fn the_messages_of_the_distribution_protocol_are_current() {
+    let out = tempfile::tempdir().unwrap();
+    let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let files = protox::compile(["countersign/distribution/v1alpha1/distribution.proto"], [proto]).unwrap();
+    tonic_prost_build::configure()
+        .out_dir(out.path())
+        // The server writes bundles without copying them for each gate; see `distribution::serve`.
+        .build_server(false)
+        .build_transport(false)
+        .emit_rerun_if_changed(false)
+        .bytes(".countersign.distribution.v1alpha1.Bundle.bytes")
+        .compile_fds(files)
+        .unwrap();
+    let generated = std::fs::read_to_string(out.path().join("countersign.distribution.v1alpha1.rs")).unwrap();
+    check("src/distribution/protocol.rs", &(PROTOCOL_HEAD.to_owned() + &generated));
 }
 
 fn describe(command: &mut clap::Command, name: &str, out: &mut String) {

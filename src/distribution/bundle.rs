@@ -10,8 +10,12 @@ use super::bytes::{Malformed, Reader, Writer};
 use super::limits::{
     AGE_MAX_MAX, BUNDLE_BYTES_MAX, DOCUMENTS_MAX, LABEL_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, UID_BYTES_MAX,
 };
+use super::refusal::Unpublishable;
 use crate::base::Digest;
 use crate::rules::Workload;
+
+/// The order comes first, so that the rest is the content.
+pub(super) const ORDER_BYTES: usize = 16;
 
 /// Which bundle is newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +50,13 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// What everything but the order comes to: bundles of one content differ in nothing that a gate judges by. The documents
+    /// count in the order in which they are.
+    pub fn content(&self) -> Result<Digest, Unpublishable> {
+        let bytes = self.write().map_err(Unpublishable::of)?;
+        Ok(Digest::of(bytes.get(ORDER_BYTES..).unwrap_or_default()))
+    }
+
     /// The bytes that are signed, or the field that no gate would take.
     pub(super) fn write(&self) -> Result<Vec<u8>, Malformed> {
         let mut out = Writer::default();

@@ -23,13 +23,13 @@ use crate::base::Digest;
 const MARK: &[u8; 8] = b"CSBUNDLE";
 /// The format that is written and read here.
 pub(super) const FORMAT: u16 = 1;
-const SIGNATURE_BYTES: usize = 64;
+pub(super) const SIGNATURE_BYTES: usize = 64;
 
 /// Who signs, and how gates of older anchors get to its key.
 #[derive(Debug)]
 pub struct Signer {
-    key: SigningKey,
-    successions: Vec<Succession>,
+    pub(super) key: SigningKey,
+    pub(super) successions: Vec<Succession>,
 }
 
 impl Signer {
@@ -62,10 +62,9 @@ impl Signer {
 
 /// Signs a bundle. What no gate would take is not made; whether it compiles is the caller's to know.
 pub fn publish(bundle: &Bundle, signer: &Signer) -> Result<Vec<u8>, Unpublishable> {
-    let unacceptable = |Malformed(field)| Unpublishable::Unacceptable(Refusal::Malformed { field });
-    let payload = bundle.write().map_err(unacceptable)?;
+    let payload = bundle.write().map_err(Unpublishable::of)?;
     if signer.successions.len() > SUCCESSIONS_MAX {
-        return Err(unacceptable(Malformed("number of successions")));
+        return Err(Unpublishable::of(Malformed("number of successions")));
     }
     let mut out = Writer::default();
     out.raw(MARK);
@@ -82,7 +81,7 @@ pub fn publish(bundle: &Bundle, signer: &Signer) -> Result<Vec<u8>, Unpublishabl
     Ok(out.0)
 }
 
-fn write_successions(out: &mut Writer, successions: &[Succession]) {
+pub(super) fn write_successions(out: &mut Writer, successions: &[Succession]) {
     out.count(successions.len());
     for succession in successions {
         out.raw(succession.from.as_bytes());
@@ -96,7 +95,7 @@ fn write_successions(out: &mut Writer, successions: &[Succession]) {
 pub(super) struct Envelope<'a> {
     pub(super) successions: Vec<Succession>,
     pub(super) key: Digest,
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
     signed: &'a [u8],
     signature: &'a [u8],
 }
@@ -115,8 +114,7 @@ impl<'a> Envelope<'a> {
         if found != FORMAT {
             return Err(Refusal::UnknownVersion { found, known: FORMAT });
         }
-        let count = from.count(SUCCESSIONS_MAX, "number of successions")?;
-        let successions = (0..count).map(|_| succession(&mut from)).collect::<Result<_, _>>()?;
+        let successions = read_successions(&mut from)?;
         let key = Digest::from_bytes(from.array("key")?);
         let length = from.count(BUNDLE_BYTES_MAX, "length")?;
         let payload = from.raw(length, "length")?;
@@ -134,6 +132,11 @@ impl<'a> Envelope<'a> {
         }
         Ok(Bundle::read(self.payload)?)
     }
+}
+
+pub(super) fn read_successions(from: &mut Reader<'_>) -> Result<Vec<Succession>, Malformed> {
+    let count = from.count(SUCCESSIONS_MAX, "number of successions")?;
+    (0..count).map(|_| succession(from)).collect()
 }
 
 fn succession(from: &mut Reader<'_>) -> Result<Succession, Malformed> {

@@ -1,6 +1,7 @@
 //! The gate's side: which bundle is in force, and which may take its place.
 //!
-//! Guarantees: a bundle that is refused leaves no trace. Must not know how bundles come.
+//! Guarantees: a bundle that is refused leaves no trace; age is renewed by a newer bundle, or by a voucher for the one in force,
+//! and counted from the moment at which the gate asked for it. Must not know how bundles come.
 
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use super::bundle::{Bundle, Order};
 use super::contents;
 use super::envelope::Envelope;
 use super::key::PublicKey;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Unproven};
 use super::shelf::{Shelf, ShelfFailure};
+use super::statement::{Facts, Nonce, Statement};
+use super::way::way;
 use crate::base::Digest;
 use crate::compile::Compilation;
 
@@ -27,9 +30,12 @@ pub struct Intake {
 struct Held {
     order: Order,
     digest: Digest,
+    /// What was signed: the same may come again from another key.
+    payload: Digest,
     /// The keys from the anchor to the one that signed it.
     keys: Vec<PublicKey>,
-    taken_at: Duration,
+    /// Since when it is known to be the newest.
+    known_at: Duration,
     age_max: Duration,
 }
 
@@ -54,6 +60,18 @@ pub enum Taken {
     },
     /// It is the one in force already.
     Same,
+    /// It is the one in force already, signed by a later key, and has taken its place.
+    Resigned {
+        /// Whether a restart will find it.
+        kept: Result<(), ShelfFailure>,
+    },
+}
+
+/// What was found of a bundle that is not refused.
+enum Found {
+    New(Held, Box<Accepted>),
+    Same,
+    Resigned(Held),
 }
 
 /// Whether what is in force may still be judged by; what happens when not is the gate's own switch, `onStale`.
@@ -77,16 +95,79 @@ impl Intake {
     /// Takes what is on the shelf, with all checks; `now` is the monotonic clock.
     pub fn resume(&mut self, now: Duration) -> Result<Option<Accepted>, ShelfFailure> {
         let Some(bytes) = self.shelf.read()? else { return Ok(None) };
-        self.examine(&bytes, now)
-            .map(|found| found.map(|(held, accepted)| self.hold(held, accepted)))
-            .map_err(|source| ShelfFailure::Refused { path: self.shelf.path(), source })
+        match self.examine(&bytes, now) {
+            Ok(Found::New(held, accepted)) => {
+                self.held = Some(held);
+                Ok(Some(*accepted))
+            }
+            Ok(Found::Same | Found::Resigned(_)) => Ok(None),
+            Err(source) => Err(ShelfFailure::Refused { path: self.shelf.path(), source }),
+        }
     }
 
     /// Takes a bundle, if it is newer than what is in force; `now` is the monotonic clock.
     pub fn take(&mut self, bytes: &[u8], now: Duration) -> Result<Taken, Refusal> {
-        let Some((held, accepted)) = self.examine(bytes, now)? else { return Ok(Taken::Same) };
+        self.take_if(bytes, now, |_| Ok(()))
+    }
+
+    /// The same, when the last word is somebody else's: what `put` refuses to put in force leaves no trace here either.
+    pub fn take_if(
+        &mut self,
+        bytes: &[u8],
+        now: Duration,
+        put: impl FnOnce(&Accepted) -> Result<(), &'static str>,
+    ) -> Result<Taken, Refusal> {
+        let (held, accepted) = match self.examine(bytes, now)? {
+            Found::Same => return Ok(Taken::Same),
+            Found::New(held, accepted) => (held, Some(accepted)),
+            Found::Resigned(held) => (held, None),
+        };
+        if let Some(accepted) = &accepted {
+            put(accepted).map_err(Refusal::NotInForce)?;
+        }
+        self.held = Some(held);
         let kept = self.shelf.keep(bytes);
-        Ok(Taken::New { accepted: Box::new(self.hold(held, accepted)), kept })
+        Ok(match accepted {
+            Some(accepted) => Taken::New { accepted, kept },
+            None => Taken::Resigned { kept },
+        })
+    }
+
+    /// Whether the operator proves that a connection is its own: `nonce` is the gate's, `certificate` the digest of the leaf
+    /// that the connection was made with.
+    pub fn believes(&self, statement: &[u8], nonce: &Nonce, certificate: &Digest) -> Result<(), Unproven> {
+        self.holds(statement, &Facts::Welcome { nonce, certificate })
+    }
+
+    /// Renews the age of the bundle in force, if the operator says that it is still the current one. `asked_at` is when the
+    /// nonce was made, on the monotonic clock: whoever delays the answer makes nothing younger.
+    pub fn renew(&mut self, statement: &[u8], nonce: &Nonce, asked_at: Duration) -> Result<(), Unproven> {
+        let held = self.held.as_ref().ok_or(Unproven::NothingHeld)?;
+        let facts = Facts::Voucher { nonce, uid: &self.uid, order: held.order, digest: &held.digest };
+        self.holds(statement, &facts)?;
+        if let Some(held) = &mut self.held {
+            held.known_at = held.known_at.max(asked_at);
+        }
+        Ok(())
+    }
+
+    /// When the operator is to be asked whether the bundle in force is still current: at a quarter of its age, so that it may
+    /// be away for most of it.
+    #[must_use]
+    pub fn ask_at(&self) -> Option<Duration> {
+        self.held.as_ref().map(|held| held.known_at.saturating_add(held.age_max / 4))
+    }
+
+    /// When the bundle in force grows stale, on the monotonic clock.
+    #[must_use]
+    pub fn stale_after(&self) -> Option<Duration> {
+        self.held.as_ref().map(|held| held.known_at.saturating_add(held.age_max))
+    }
+
+    /// The bundle in force: its order, and the digest of its bytes.
+    #[must_use]
+    pub fn holding(&self) -> Option<(Order, Digest)> {
+        self.held.as_ref().map(|held| (held.order, held.digest))
     }
 
     /// How new the bundle in force is.
@@ -98,62 +179,49 @@ impl Intake {
     /// Whether the bundle in force is within its maximum age; `now` is the monotonic clock.
     #[must_use]
     pub fn freshness(&self, now: Duration) -> Freshness {
-        match &self.held {
+        match self.stale_after() {
             None => Freshness::Nothing,
-            Some(held) if now.saturating_sub(held.taken_at) > held.age_max => Freshness::Stale,
+            Some(stale_after) if now > stale_after => Freshness::Stale,
             Some(_) => Freshness::Fresh,
         }
     }
 
-    fn hold(&mut self, held: Held, accepted: Accepted) -> Accepted {
-        self.held = Some(held);
-        accepted
-    }
-
-    /// Everything that is asked of a bundle, the cheap before the dear; nothing when it is the one in force.
-    fn examine(&self, bytes: &[u8], now: Duration) -> Result<Option<(Held, Accepted)>, Refusal> {
+    /// Everything that is asked of a bundle, the cheap before the dear.
+    fn examine(&self, bytes: &[u8], now: Duration) -> Result<Found, Refusal> {
         let envelope = Envelope::open(bytes)?;
-        let (key, keys) = self.follow(&envelope)?;
+        let (key, keys) = way(self.anchor, &envelope.successions, envelope.key, self.gone())?;
         let bundle = envelope.read(key)?;
         if bundle.uid != self.uid {
             return Err(Refusal::OtherWorkload { own: self.uid.clone(), offered: bundle.uid });
         }
-        let digest = Digest::of(bytes);
+        let (digest, payload) = (Digest::of(bytes), Digest::of(envelope.payload));
+        let fresh = |known_at| Held { order: bundle.order, digest, payload, keys, known_at, age_max: bundle.age_max };
         if let Some(held) = &self.held {
             if bundle.order < held.order {
                 return Err(Refusal::Replayed { held: held.order, offered: bundle.order });
             }
             if bundle.order == held.order {
-                return if digest == held.digest { Ok(None) } else { Err(Refusal::Contradiction(held.order)) };
+                return match () {
+                    () if digest == held.digest => Ok(Found::Same),
+                    // Another signature makes nothing younger.
+                    () if payload == held.payload => Ok(Found::Resigned(fresh(held.known_at))),
+                    () => Err(Refusal::Contradiction(held.order)),
+                };
             }
         }
         let compilation = contents::load(&bundle)?;
-        let held = Held { order: bundle.order, digest, keys, taken_at: now, age_max: bundle.age_max };
-        Ok(Some((held, Accepted { compilation, bundle })))
+        Ok(Found::New(fresh(now), Box::new(Accepted { compilation, bundle })))
     }
 
-    /// The key that the bundle names, and the way to it from the anchor by what each key says of its successor.
-    fn follow(&self, envelope: &Envelope<'_>) -> Result<(PublicKey, Vec<PublicKey>), Refusal> {
-        let mut key = self.anchor;
-        let mut keys = vec![key];
-        // Gates of other Pods may have older anchors; what leads to this one from there says nothing here.
-        for succession in envelope.successions.iter().skip_while(|one| one.from != self.anchor.id()) {
-            if succession.from != key.id() {
-                return Err(Refusal::UnknownKey(succession.from));
-            }
-            if !succession.holds(key) {
-                return Err(Refusal::WrongSignature);
-            }
-            key = succession.to;
-            keys.push(key);
-        }
-        if key.id() != envelope.key {
-            return Err(Refusal::UnknownKey(envelope.key));
-        }
-        // INVARIANT: the way only grows. A key that handed over may since have been stolen.
-        match &self.held {
-            Some(held) if !keys.starts_with(&held.keys) => Err(Refusal::RetiredKey(envelope.key)),
-            Some(_) | None => Ok((key, keys)),
-        }
+    /// Whether the operator said it of these facts.
+    fn holds(&self, statement: &[u8], facts: &Facts<'_>) -> Result<(), Unproven> {
+        let statement = Statement::open(statement)?;
+        let (key, _) = way(self.anchor, &statement.successions, statement.key, self.gone())?;
+        if statement.holds(key, facts) { Ok(()) } else { Err(Unproven::WrongSignature) }
+    }
+
+    /// The keys that lead to what is in force.
+    fn gone(&self) -> Option<&[PublicKey]> {
+        self.held.as_ref().map(|held| held.keys.as_slice())
     }
 }

@@ -1,4 +1,4 @@
-//! Keys that sign bundles (Ed25519, RFC 8032), and how one hands over to the next.
+//! Keys that sign bundles and what is said around them, and keys of gates (Ed25519, RFC 8032); how one hands over to the next.
 //!
 //! Guarantees: a signature made for one purpose holds for no other; a signing key is never printed.
 
@@ -19,6 +19,12 @@ pub(super) enum Purpose {
     Bundle,
     /// The successor of a key.
     Succession,
+    /// The operator's half of a connection.
+    Welcome,
+    /// A gate's half of a connection.
+    Claim,
+    /// That a bundle is still the current one.
+    Voucher,
 }
 
 impl Purpose {
@@ -26,6 +32,9 @@ impl Purpose {
         let domain: &[u8] = match self {
             Self::Bundle => b"countersign.dev/bundle/v1\0",
             Self::Succession => b"countersign.dev/succession/v1\0",
+            Self::Welcome => b"countersign.dev/welcome/v1\0",
+            Self::Claim => b"countersign.dev/claim/v1\0",
+            Self::Voucher => b"countersign.dev/voucher/v1\0",
         };
         [domain, bytes].concat()
     }
@@ -56,11 +65,15 @@ impl PublicKey {
         Digest::of(&self.0)
     }
 
-    pub(super) const fn from_bytes(bytes: [u8; 32]) -> Self {
+    /// A key from its 32 bytes. Whether they are a point of the curve shows when a signature is checked: none holds then.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    pub(super) const fn as_bytes(&self) -> &[u8; 32] {
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 

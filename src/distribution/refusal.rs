@@ -1,4 +1,4 @@
-//! Why a bundle is not taken, or not made.
+//! Why a bundle is not taken, or not made, and why what is said around it is not believed.
 
 use super::bundle::Order;
 use super::bytes::Malformed;
@@ -71,6 +71,61 @@ pub enum Refusal {
     /// What it holds does not judge.
     #[error("the rule set failed its test: {0}")]
     SelfTest(&'static str),
+    /// It would do, but the gate cannot put it in force.
+    #[error("the gate cannot put the rule set in force: {0}")]
+    NotInForce(&'static str),
+}
+
+impl Refusal {
+    /// One word that never changes, for statuses and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::NotABundle => "not_a_bundle",
+            Self::UnknownVersion { .. } => "unknown_version",
+            Self::Malformed { .. } => "malformed",
+            Self::UnknownKey(_) => "unknown_key",
+            Self::RetiredKey(_) => "retired_key",
+            Self::WrongSignature => "wrong_signature",
+            Self::OtherWorkload { .. } => "other_workload",
+            Self::Replayed { .. } => "replayed",
+            Self::Contradiction(_) => "contradiction",
+            Self::Uncompilable(_) => "uncompilable",
+            Self::OtherRevision { .. } => "other_revision",
+            Self::SelfTest(_) => "self_test",
+            Self::NotInForce(_) => "not_in_force",
+        }
+    }
+}
+
+/// Why a gate does not believe what is said around bundles. What it has stays in force, and does not grow younger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// Its bytes do not fit.
+    #[error("the statement is damaged: its {field} does not fit")]
+    Malformed {
+        /// Which of its fields.
+        field: &'static str,
+    },
+    /// Nothing leads from the anchor to the key.
+    #[error("the statement is signed with key `{0}`, to which nothing leads from this gate's anchor")]
+    UnknownKey(Digest),
+    /// The gate has already followed another key.
+    #[error("the statement is signed with key `{0}`, which has handed over to another")]
+    RetiredKey(Digest),
+    /// Not what the key signed: another nonce, another certificate, another bundle, or not the key at all.
+    #[error("the signature of the statement does not hold here")]
+    WrongSignature,
+    /// There is nothing in force that could be vouched for.
+    #[error("there is no bundle to vouch for")]
+    NothingHeld,
+}
+
+impl From<Malformed> for Unproven {
+    fn from(Malformed(field): Malformed) -> Self {
+        Self::Malformed { field }
+    }
 }
 
 impl From<Malformed> for Refusal {
@@ -88,6 +143,12 @@ pub enum Unpublishable {
     /// It cannot be signed.
     #[error("the bundle cannot be signed")]
     Unsigned(#[source] KeyFailure),
+}
+
+impl Unpublishable {
+    pub(super) fn of(malformed: Malformed) -> Self {
+        Self::Unacceptable(malformed.into())
+    }
 }
 
 impl From<KeyFailure> for Unpublishable {
