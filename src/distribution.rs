@@ -30,6 +30,7 @@ mod bundle;
 mod bytes;
 mod contents;
 mod envelope;
+pub mod follow;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -43,6 +44,7 @@ mod refusal;
 pub mod serve;
 mod shelf;
 mod statement;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod way;

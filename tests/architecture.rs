@@ -17,12 +17,12 @@ const PROGRAM_LINES_MAX: usize = 60;
 
 /// Which rooms may use a crate; crates not named here may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
-    ("tokio", &["sidecar", "standalone", "cli", "operator"]),
-    ("hyper", &["sidecar", "standalone", "cli"]),
-    ("hyper_util", &["sidecar", "standalone", "cli"]),
+    ("tokio", &["distribution", "sidecar", "standalone", "cli", "operator"]),
+    ("hyper", &["distribution", "sidecar", "standalone", "cli"]),
+    ("hyper_util", &["distribution", "sidecar", "standalone", "cli"]),
     ("hyper_rustls", &["sidecar", "standalone", "cli"]),
-    ("http", &["sidecar", "standalone", "cli"]),
-    ("http_body_util", &["sidecar", "standalone", "cli"]),
+    ("http", &["distribution", "sidecar", "standalone", "cli"]),
+    ("http_body_util", &["distribution", "sidecar", "standalone", "cli"]),
     ("axum", &["standalone", "cli", "operator"]),
     ("sqlx", &["standalone"]),
     ("clap", &["cli", "operator"]),
@@ -37,6 +37,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("unicode_security", &["rules", "approvals"]),
     ("serde_saphyr", &["compile", "standalone", "cli"]),
     ("futures_util", &["operator"]),
+    ("tonic", &["distribution"]),
+    ("tonic_prost", &["distribution"]),
+    ("prost", &["distribution"]),
+    ("tokio_rustls", &["distribution", "operator"]),
     ("jsonwebtoken", &["sidecar"]),
     ("k8s_openapi", &["api", "operator"]),
     ("kube", &["api", "operator"]),

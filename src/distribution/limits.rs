@@ -19,3 +19,7 @@ pub(super) const LABELS_MAX: usize = 256;
 pub(super) const LABEL_BYTES_MAX: usize = 317;
 /// Longest time without news that a bundle may allow: past it, nobody would call a rule set current.
 pub(super) const AGE_MAX_MAX: Duration = Duration::from_hours(30 * 24);
+/// How often both sides see whether the other is still there, when nothing is said,
+pub(super) const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+/// and how long that may take before the connection is given up.
+pub(super) const KEEPALIVE_WITHIN: Duration = Duration::from_secs(20);

@@ -14,6 +14,8 @@ use crate::base::{Clock as _, Digest, ManualClock};
 use crate::compile;
 use crate::rules::Workload;
 
+mod proving;
+
 const UID: &str = "3f0c1a52-7f5e-4a3e-9a2b-6d0f2c1e8b44";
 const CHAIN: &str = "apiVersion: countersign.dev/v1alpha1\nkind: ApprovalChain\nmetadata: {name: legal, namespace: models}\n\
                      spec: {stages: [{name: legal, approvers: [{group: legal}]}]}\n";
