@@ -160,7 +160,8 @@ impl<K: Keeper> Follower<K> {
     async fn once(&mut self, pace: &mut Pace) -> Result<Infallible, Broken> {
         let joining = timeout(CONNECT_WITHIN, self.greet()).await.map_err(|_| Broken::Timeout)?;
         let (mut connection, mut session) = joining?;
-        timeout(ADMIT_WITHIN, self.admitted(&mut connection, &mut session)).await.map_err(|_| Broken::Timeout)??;
+        let answer = timeout(ADMIT_WITHIN, connection.message()).await.map_err(|_| Broken::Timeout)?;
+        session::admitted(answer?)?;
         pace.succeeded();
         self.keeper.hear(News::Admitted);
         loop {
@@ -191,10 +192,6 @@ impl<K: Keeper> Follower<K> {
         connection.send(&claim).await?;
         connection.send(&session::holding(&self.intake)).await?;
         Ok((connection, session))
-    }
-
-    async fn admitted(&mut self, connection: &mut Connection, session: &mut Session) -> Result<(), Broken> {
-        session.admitted(connection.message().await?)
     }
 
     /// Until something is to be done without being told.

@@ -66,14 +66,6 @@ impl Session {
         Ok(say(from_gate::Message::Claim(Claim { pod_uid: self.pod_uid.clone(), key, signature, token, version })))
     }
 
-    /// The answer to a claim.
-    pub(super) fn admitted(&self, message: FromOperator) -> Result<(), Broken> {
-        match said(message) {
-            Some(from_operator::Message::Admitted(_)) => Ok(()),
-            _ => Err(Broken::Protocol("it does not answer the claim")),
-        }
-    }
-
     /// Anything after that; `now` is the monotonic clock.
     pub(super) fn hears<K: Keeper>(
         &mut self,
@@ -133,6 +125,14 @@ impl Session {
         let nonce = Nonce::of(random().ok_or(Broken::Randomness)?);
         self.asked = Some((nonce, now));
         Ok(Some(say(from_gate::Message::Vouch(Vouch { nonce: nonce.as_bytes().to_vec() }))))
+    }
+}
+
+/// The answer to a claim.
+pub(super) fn admitted(message: FromOperator) -> Result<(), Broken> {
+    match said(message) {
+        Some(from_operator::Message::Admitted(_)) => Ok(()),
+        _ => Err(Broken::Protocol("it does not answer the claim")),
     }
 }
 

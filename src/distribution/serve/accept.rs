@@ -132,10 +132,11 @@ async fn connection(server: Arc<Server>, stream: TcpStream, permit: OwnedSemapho
     };
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = timeout_at(until, TlsAcceptor::from(config).accept(stream)).await else { return };
+    let (claimed, claim) = oneshot::channel();
     let (believed, admitted) = oneshot::channel();
     let (ended, over) = oneshot::channel();
     // One stream for each connection: whoever opens another finds these taken.
-    let hooks = Mutex::new(Some(Hooks { until, believed, ended }));
+    let hooks = Mutex::new(Some(Hooks { until, claimed, believed, ended }));
     let service = service_fn(|request| {
         let hooks = hooks.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::future::ready(Ok::<_, Infallible>(answer(&server, request, digest, hooks)))
@@ -151,16 +152,20 @@ async fn connection(server: Arc<Server>, stream: TcpStream, permit: OwnedSemapho
     tokio::pin!(serving);
     // Until the claim is believed a stranger, afterwards for as long as the stream goes on.
     let stranger = async {
-        let latest = until + server.settings.admit_within;
-        let believed = timeout_at(latest, admitted).await;
+        let claimed = timeout_at(until, claim).await;
+        let believed = matches!(claimed, Ok(Ok(()))) && admitted.await.is_ok();
         drop(permit);
-        if matches!(believed, Ok(Ok(()))) {
+        if believed {
             let _ = over.await;
         }
     };
     tokio::select! {
         _ = &mut serving => return,
         () = stranger => {}
+    }
+    if hooks.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        // It has asked for nothing, so there is nothing to tell it.
+        return;
     }
     // The last message is on its way.
     serving.as_mut().graceful_shutdown();
@@ -171,7 +176,9 @@ async fn connection(server: Arc<Server>, stream: TcpStream, permit: OwnedSemapho
 pub(super) struct Hooks {
     /// When the claim must be there.
     pub(super) until: Instant,
-    /// The claim is believed.
+    /// The claim is there; what is done with it has an end of its own.
+    pub(super) claimed: oneshot::Sender<()>,
+    /// The claim is believed; dropped when it is not.
     pub(super) believed: oneshot::Sender<()>,
     /// The stream has ended; dropped with it.
     pub(super) ended: oneshot::Sender<()>,

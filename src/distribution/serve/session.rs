@@ -19,7 +19,7 @@ use crate::distribution::protocol::{
     self, Admitted, Claim, FromGate, FromOperator, Holding, Rejected, Vouched, Welcome, from_gate, from_operator,
 };
 use crate::distribution::statement::Nonce;
-use crate::distribution::stream::Outgoing;
+use crate::distribution::stream::{Closed, Outgoing};
 
 /// Longest word for why a bundle is refused.
 const CODE_BYTES_MAX: usize = 64;
@@ -38,9 +38,9 @@ pub(super) async fn run(
     certificate: Digest,
     hooks: Hooks,
 ) {
-    let Hooks { until, believed, ended } = hooks;
+    let Hooks { until, claimed, believed, ended } = hooks;
     let mut wire = Wire { incoming, outgoing, wait: server.settings.answer_within };
-    let status = match serve(&server, &mut wire, certificate, until, believed).await {
+    let status = match serve(&server, &mut wire, certificate, until, (claimed, believed)).await {
         Ok(()) => Status::ok(""),
         Err(status) => status,
     };
@@ -56,11 +56,12 @@ async fn serve(
     wire: &mut Wire,
     certificate: Digest,
     until: Instant,
-    believed: oneshot::Sender<()>,
+    (claimed, believed): (oneshot::Sender<()>, oneshot::Sender<()>),
 ) -> Result<(), Status> {
     let greeted = timeout_at(until, greet(server, wire, certificate)).await;
     let (nonce, claim, holding) =
         greeted.map_err(|_| Status::deadline_exceeded("the claim did not come in time"))??;
+    let _ = claimed.send(());
     let admitted = timeout(server.settings.admit_within, admit(server, &claim, &nonce, &certificate)).await;
     let pod = admitted.map_err(|_| Status::unavailable("the Pod could not be looked up in time"))??;
     let offers = server.registry.follow(&pod).map_err(|denied| status(&denied))?;
@@ -123,16 +124,17 @@ impl Wire {
 
     async fn say(&mut self, message: from_operator::Message) -> Result<(), Status> {
         let message = FromOperator { message: Some(message) };
-        read(timeout(self.wait, self.outgoing.send(&message)).await)
+        read(self.wait, self.outgoing.send(&message)).await
     }
 
     async fn bundle(&mut self, offer: &Offer) -> Result<(), Status> {
-        read(timeout(self.wait, self.outgoing.send_bundle(offer.bytes.clone())).await)
+        read(self.wait, self.outgoing.send_bundle(offer.bytes.clone())).await
     }
 }
 
-fn read<C>(sent: Result<Result<(), C>, tokio::time::error::Elapsed>) -> Result<(), Status> {
-    match sent {
+/// Waits for so long until what is sent is read.
+async fn read(wait: Duration, sending: impl Future<Output = Result<(), Closed>>) -> Result<(), Status> {
+    match timeout(wait, sending).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Status::cancelled("the gate has ended the stream")),
         Err(_) => Err(Status::deadline_exceeded("the gate does not read what it is sent")),
