@@ -20,7 +20,6 @@ mod demo_model;
 mod desk;
 mod explain;
 mod gate;
-mod interrupt;
 mod lint;
 mod policies;
 mod printable;
@@ -37,7 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::approvals::Decision;
-use interrupt::interrupted;
+use crate::sidecar::interrupted;
 
 /// Query-level approval in front of open-source language models.
 #[derive(Debug, Parser)]

@@ -28,6 +28,8 @@
 //!   -> base, query, wire, rules, approvals, audit
 //! sidecar     accept, decode, judge, forward | hold | refuse, record
 //!   -> base, query, wire, detect, rules, approvals, audit, distribution, telemetry
+//! resident    the gate in a Pod: rule sets from its operator, the last one kept on disk
+//!   -> base, query, wire, rules, approvals, audit, distribution, telemetry, sidecar
 //! standalone  the gate without a cluster: policy folder, SQLite, alerts
 //!   -> all above
 //! cli         one file per verb
@@ -42,8 +44,9 @@
 //!   value, and a permit is made from a [`rules::Clearance`], an [`approvals::Release`], an
 //!   [`approvals::Carried`] or an [`approvals::Granted`] only.
 //! * What goes upstream is the very bytes that were judged, redactions excepted.
-//! * The core rooms (all above `telemetry`) are synchronous and pure: no runtime, no environment,
-//!   no clock but the one passed in.
+//! * The core rooms (all above `distribution`, and what of that is not a connection: all but its
+//!   `follow`, `serve` and `stream`) are synchronous and pure: no runtime, no environment, no clock
+//!   but the one passed in.
 
 pub mod api;
 pub mod approvals;
@@ -56,6 +59,8 @@ pub mod distribution;
 #[cfg(feature = "operator")]
 pub mod operator;
 pub mod query;
+#[cfg(feature = "sidecar")]
+pub mod resident;
 pub mod rules;
 #[cfg(feature = "sidecar")]
 pub mod sidecar;

@@ -20,6 +20,7 @@
 //! Knows nothing of Kubernetes, SQL, files of policies or the command line.
 
 mod accept;
+mod beside;
 mod body;
 mod callback;
 mod cut;
@@ -34,6 +35,7 @@ mod headers;
 mod health;
 mod hold;
 mod identity;
+mod interrupt;
 mod judging;
 mod offered;
 mod outgoing;
@@ -45,19 +47,23 @@ mod refusal;
 mod rulebook;
 mod settings;
 mod status;
+mod trail;
 mod upstream;
 mod visit;
 
 pub use accept::{Gate, GateFailure, Listeners, Ports};
+pub use beside::Beside;
 pub use callback::{CallbackParse, CallbackRules};
 pub use hold::{EditFailure, HELD_TEXT_BYTES_MAX, HeldQueries, HeldText, JudgedEdit};
 pub use identity::{
     Anonymous, ApiKeys, ApiKeysParse, IdentitySettings, Jwks, JwksParse, JwksUrl, JwtSettings, Network, NetworkParse,
     TrustedProxy,
 };
+pub use interrupt::interrupted;
 pub use permit::Permit;
 pub use ports::{Alerts, HoldFailure, Holds, Recall, Recalled, RecordFailure, Recorder, Wait};
 pub use refusal::{ToldRefusal, refusals};
 pub use rulebook::{InForce, Rulebook};
 pub use settings::{GateSettings, HoldSettings, Limits, UpstreamSettings};
+pub use trail::Trail;
 pub use upstream::{Answer, Outbound, Upstream, UpstreamFailure};

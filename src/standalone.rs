@@ -1,7 +1,6 @@
 //! The gate without a cluster: a folder of policies instead of Kubernetes, SQLite instead of objects.
 
 pub mod alerts;
-mod beside;
 mod callbacks;
 pub mod hatch;
 mod holds;

@@ -199,8 +199,9 @@ pub enum Event {
     GateStarted {
         /// The program's version.
         version: String,
-        /// The rule set in force.
-        revision: Digest,
+        /// The rule set in force; left out where there is none yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<Digest>,
         /// `Enforce` or `Observe`.
         posture: String,
     },

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::bundle::Bundle;
 use super::refusal::Refusal;
-use crate::compile::{self, Compilation, Diagnostic, Severity};
+use crate::base::{apart, discard};
+use crate::compile::{self, Compilation, Diagnostic, Document, Severity};
 use crate::rules::{self, Caller, Context, Posture, Rates, Workload};
 use crate::wire::{self, Format, Server};
 
@@ -14,21 +15,28 @@ const TEST_QUERY: &[u8] = br#"{"model":"self-test","messages":[{"role":"user","c
 
 /// Compiles what a bundle holds, and sees that it is what it says it is and that it judges.
 pub(super) fn load(bundle: &Bundle) -> Result<Compilation, Refusal> {
-    let mut documents = Vec::with_capacity(bundle.documents.len());
-    for (number, text) in bundle.documents.iter().enumerate() {
-        let mut read = compile::read(&format!("document {number}"), text).map_err(|found| uncompilable(&found))?;
-        let (Some(document), true) = (read.pop(), read.is_empty()) else {
-            return Err(Refusal::Uncompilable(format!("document {number} is not one object")));
-        };
-        documents.push(document);
-    }
-    let compilation = compile::compile(&documents, &bundle.workload).map_err(|found| uncompilable(&found))?;
+    let documents = apart(|| documents(bundle))?;
+    let compilation = compile::compile(&documents, &bundle.workload).map_err(|found| uncompilable(&found));
+    discard(documents);
+    let compilation = compilation?;
     let found = compilation.rule_set.revision();
     if found != bundle.revision {
         return Err(Refusal::OtherRevision { said: bundle.revision, found });
     }
     self_test(&compilation, &bundle.workload)?;
     Ok(compilation)
+}
+
+/// The objects as they are written.
+fn documents(bundle: &Bundle) -> Result<Vec<Document>, Refusal> {
+    let one = |(number, text): (usize, &String)| {
+        let mut read = compile::read(&format!("document {number}"), text).map_err(|found| uncompilable(&found))?;
+        match (read.pop(), read.is_empty()) {
+            (Some(document), true) => Ok(document),
+            _ => Err(Refusal::Uncompilable(format!("document {number} is not one object"))),
+        }
+    };
+    bundle.documents.iter().enumerate().map(one).collect()
 }
 
 /// The first problem: the others are for those who write policies, who have the compiler.

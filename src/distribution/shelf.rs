@@ -1,18 +1,25 @@
-//! The last good bundle on disk, so that a gate starts without its operator.
+//! What a gate keeps on disk: the last good bundle, so that it starts without its operator, and its own key, so that its operator
+//! knows it again.
 //!
-//! Guarantees: a new one takes the place of the old as a whole, also when power is lost in between. Must not judge what it
-//! keeps: whatever is read is offered to the gate's intake like any other bytes.
+//! Guarantees: a new bundle takes the place of the old as a whole, also when power is lost in between; so does a key, which is
+//! made once. Must not judge what it keeps: whatever is read is offered to the gate's intake like any other bytes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::key::{KeyFailure, SigningKey};
 use super::limits::BUNDLE_BYTES_MAX;
 use super::refusal::Refusal;
 
 const FILE: &str = "bundle";
 /// Written first; a power loss may leave it behind, and the next one overwrites it.
 const BESIDE: &str = "bundle.new";
+/// PKCS #8.
+const KEY_FILE: &str = "gate.key";
+const KEY_BESIDE: &str = "gate.key.new";
+/// Longest file with a key.
+const KEY_BYTES_MAX: usize = 4 << 10;
 
 /// Why the shelf gives or takes nothing.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +40,14 @@ pub enum ShelfFailure {
         /// Why.
         source: io::Error,
     },
+    /// The file does not hold the key of a gate.
+    #[error("`{}` is not the key of a gate; when it is deleted, delete the Pod too, since it is known by its key", path.display())]
+    NotAKey {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: KeyFailure,
+    },
     /// What the file holds is not taken.
     #[error("`{}` is not a bundle for this gate", path.display())]
     Refused {
@@ -43,7 +58,7 @@ pub enum ShelfFailure {
     },
 }
 
-/// A folder with one bundle, of one gate.
+/// A folder with one bundle and one key, of one gate.
 #[derive(Debug)]
 pub struct Shelf {
     folder: PathBuf,
@@ -62,6 +77,25 @@ impl Shelf {
         self.folder.join(FILE)
     }
 
+    /// The gate's own key, made when there is none yet.
+    pub fn key(&self) -> Result<SigningKey, ShelfFailure> {
+        let path = self.folder.join(KEY_FILE);
+        match read(&path, KEY_BYTES_MAX) {
+            Ok(bytes) => SigningKey::from_pkcs8(&bytes).map_err(|source| ShelfFailure::NotAKey { path, source }),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => self.made(path),
+            Err(source) => Err(ShelfFailure::Unreadable { path, source }),
+        }
+    }
+
+    fn made(&self, path: PathBuf) -> Result<SigningKey, ShelfFailure> {
+        let made = SigningKey::generate().and_then(|key| Ok((key.to_pkcs8()?, key)));
+        let (bytes, key) = made.map_err(|source| ShelfFailure::NotAKey { path: path.clone(), source })?;
+        match replace(&self.folder, &self.folder.join(KEY_BESIDE), &path, &bytes) {
+            Ok(()) => Ok(key),
+            Err(source) => Err(ShelfFailure::Unwritable { path, source }),
+        }
+    }
+
     /// Puts a bundle in the place of the one before.
     pub(super) fn keep(&self, bytes: &[u8]) -> Result<(), ShelfFailure> {
         let beside = self.folder.join(BESIDE);
@@ -72,7 +106,7 @@ impl Shelf {
     /// The bytes that are there, none before the first.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, ShelfFailure> {
         let path = self.path();
-        match read(&path) {
+        match read(&path, BUNDLE_BYTES_MAX) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(ShelfFailure::Unreadable { path, source }),
@@ -92,9 +126,9 @@ fn replace(folder: &Path, beside: &Path, path: &Path, bytes: &[u8]) -> io::Resul
     File::open(folder)?.sync_all()
 }
 
-/// One byte more than a bundle has at most: what is longer is refused as such.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// One byte more than there may be: what is longer is refused as such.
+fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -120,7 +120,7 @@ impl Gate {
         let unruled = match settings.posture {
             Posture::Observe => {
                 let rules = RuleSet::build(Vec::new()).ok();
-                rules.map(|rules| Arc::new(InForce { rules: Arc::new(rules), chains: BTreeMap::new() }))
+                rules.map(|rules| Arc::new(InForce { rules: Arc::new(rules), chains: BTreeMap::new(), workload: None }))
             }
             Posture::Enforce => None,
         };

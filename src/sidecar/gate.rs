@@ -24,7 +24,7 @@ use super::{hold, judging, read, status};
 use crate::approvals::{excerpt, reasons};
 use crate::audit::Outcome;
 use crate::query::{Operation, Query};
-use crate::rules::{self, Basis, Judgement, Posture, Ruling};
+use crate::rules::{self, Basis, Failure, Judgement, Posture, Ruling};
 use crate::telemetry::RouteClass;
 use crate::wire::{self, Format, Route, RouteRefusal};
 
@@ -42,7 +42,7 @@ pub(super) async fn gate(
     }
     Ok(match judged(&mut visit, &mut source).await {
         Ok(Ruling::Clear(clearance)) => {
-            let outcome = outcome(clearance.basis());
+            let outcome = outcome(clearance.basis(), visit.stale);
             visit.forward(outcome, Permit::from(clearance), None).await
         }
         // What is rare is kept elsewhere: the state of a usual query is moved about several times.
@@ -97,11 +97,20 @@ fn route(visit: &Visit) -> Route {
 }
 
 /// Whether a policy lets this route of administration or state pass by its name.
-fn allowed_by_name(visit: &Visit, refusal: RouteRefusal) -> bool {
-    let named = matches!(refusal, RouteRefusal::Administration | RouteRefusal::State);
+fn allowed_by_name(visit: &mut Visit, refusal: RouteRefusal) -> bool {
+    let named = matches!(refusal, RouteRefusal::Administration | RouteRefusal::State) && fresh(visit).is_ok();
     let allows =
         |in_force: &Arc<InForce>| in_force.rules.allows_route(visit.head.method.as_str(), visit.head.uri.path());
     named && visit.in_force.as_ref().is_some_and(allows)
+}
+
+/// Whether the rule set in force may still be judged by; what is recorded says so when it may only because of the settings.
+fn fresh(visit: &mut Visit) -> Result<(), Refusal> {
+    visit.stale = visit.shared.ports.rulebook.is_stale(visit.monotonic());
+    match visit.shared.settings.on_stale {
+        Failure::Deny if visit.stale => Err(Refusal::Stale),
+        Failure::Deny | Failure::Allow => Ok(()),
+    }
 }
 
 /// A route without a query.
@@ -129,6 +138,7 @@ async fn judge(visit: &mut Visit, format: Format, body: Bytes) -> Result<Ruling,
 /// What the rules in force say of a query that was read.
 pub(super) async fn judge_query(visit: &mut Visit, query: Query) -> Result<Ruling, Refusal> {
     let in_force = visit.in_force.clone().ok_or(Refusal::NotReady)?;
+    fresh(visit)?;
     let format = visit.format.ok_or(Refusal::NotReady)?;
     let operation = query.operation;
     let judgement = judging::judge(visit, &in_force, format, query).await.map_err(Refusal::Denied)?;
@@ -166,8 +176,9 @@ fn alert(visit: &Visit, judgement: &Judgement) {
     }
 }
 
-const fn outcome(basis: Basis) -> Outcome {
+const fn outcome(basis: Basis, stale: bool) -> Outcome {
     match basis {
+        Basis::Allowed | Basis::Redacted if stale => Outcome::AllowedByFailure,
         Basis::Allowed => Outcome::Allowed,
         Basis::Redacted => Outcome::Redacted,
         Basis::AllowedByFailure => Outcome::AllowedByFailure,

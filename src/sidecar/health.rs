@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::accept::Shared;
+use crate::rules::Failure;
 
 /// Probes and scrapers, which are few, with room for connections that say nothing; more wait.
 const CONNECTIONS_MAX: usize = 256;
@@ -59,6 +60,10 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
         "/readyz" if shared.ports.rulebook.current().is_none() => {
             (StatusCode::SERVICE_UNAVAILABLE, "no rule set\n".to_owned())
         }
+        "/readyz" if is_stale(shared) && shared.settings.on_stale == Failure::Deny => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the rule set is stale: the operator has not been heard from\n".to_owned(),
+        ),
         "/livez" | "/readyz" => (StatusCode::OK, "ok\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),
     };
@@ -68,7 +73,12 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
     response
 }
 
+fn is_stale(shared: &Shared) -> bool {
+    shared.ports.rulebook.is_stale(shared.ports.clock.monotonic())
+}
+
 fn metrics(shared: &Shared) -> Response<Full<Bytes>> {
+    shared.ports.metrics.rule_set_stale(is_stale(shared));
     let mut response = Response::new(Full::new(Bytes::from(shared.ports.metrics.encode())));
     let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, media);

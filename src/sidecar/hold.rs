@@ -149,6 +149,7 @@ pub(super) async fn hold(visit: Visit, held: Held) -> Response<Outgoing> {
 fn refused(failure: HoldFailure) -> Refusal {
     match failure {
         HoldFailure::Unavailable => Refusal::ApprovalUnavailable,
+        HoldFailure::NobodyToAsk => Refusal::NobodyToAsk,
         HoldFailure::Overloaded => Refusal::TooManyHeld,
         HoldFailure::UnknownChain(chain) => Refusal::UnknownChain(chain),
         HoldFailure::NotReleased(hold) | HoldFailure::Unknown(hold) => Refusal::NotReleased(hold),

@@ -61,7 +61,7 @@ fn decide(
         method,
         path,
         caller,
-        workload: &settings.workload,
+        workload: in_force.workload(&settings.workload),
         posture: settings.posture,
         now: shared.ports.clock.now(),
         rates: &shared.rates,

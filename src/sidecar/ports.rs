@@ -20,6 +20,9 @@ pub enum HoldFailure {
     /// The store of holds does not answer.
     #[error("the store of held queries is unavailable")]
     Unavailable,
+    /// There is nobody to ask here.
+    #[error("nobody can be asked for approval here")]
+    NobodyToAsk,
     /// Too many holds are pending, here or for this caller.
     #[error("too many queries are waiting for approval")]
     Overloaded,

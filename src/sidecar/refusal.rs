@@ -65,6 +65,8 @@ pub(super) enum Refusal {
     BodyNotExpected,
     /// No rule set was loaded yet.
     NotReady,
+    /// Nothing was heard for longer than the rule set may be judged by.
+    Stale,
     /// The body is not a query of its format.
     Unreadable(DecodeError),
     /// The workload does not offer the model.
@@ -95,6 +97,8 @@ pub(super) enum Refusal {
     UnknownChain(String),
     /// People cannot be asked now.
     ApprovalUnavailable,
+    /// Nor at any time, by this gate.
+    NobodyToAsk,
     /// Too many wait already.
     TooManyHeld,
     /// The model server cannot be reached, or broke off before it answered.
@@ -143,6 +147,7 @@ impl Refusal {
             Self::IdentityUnavailable => "identity_unavailable",
             Self::BodyNotExpected => "body_not_expected",
             Self::NotReady => "not_ready",
+            Self::Stale => "rule_set_stale",
             Self::Unreadable(_) => "query_unreadable",
             Self::NotOffered(NotOffered::Model) => "model_not_offered",
             Self::NotOffered(NotOffered::Adapter) => "adapter_not_offered",
@@ -159,6 +164,7 @@ impl Refusal {
             Self::NotReleased(_) => "approval_not_released",
             Self::UnknownChain(_) => "approval_chain_unknown",
             Self::ApprovalUnavailable => "approval_unavailable",
+            Self::NobodyToAsk => "approval_not_supported",
             Self::TooManyHeld => "approval_overloaded",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -198,10 +204,13 @@ impl Refusal {
             | Self::ApprovalMuted(_)
             | Self::ApprovalRevoked(_)
             | Self::NotReleased(_)
+            | Self::NobodyToAsk
             | Self::UnknownChain(_) => StatusCode::FORBIDDEN,
-            Self::IdentityUnavailable | Self::NotReady | Self::AuditUnavailable | Self::ApprovalUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::IdentityUnavailable
+            | Self::NotReady
+            | Self::Stale
+            | Self::AuditUnavailable
+            | Self::ApprovalUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -225,6 +234,7 @@ impl Refusal {
             Self::IdentityUnavailable => "credentials cannot be checked at the moment".to_owned(),
             Self::BodyNotExpected => "this route has no body".to_owned(),
             Self::NotReady => "no rule set has been loaded yet".to_owned(),
+            Self::Stale => "the gate has not heard from its operator for longer than its rule set may be judged by".to_owned(),
             Self::Unreadable(why) => why.to_string(),
             Self::NotOffered(NotOffered::Model) => "this workload does not offer the model that was named".to_owned(),
             Self::NotOffered(NotOffered::Adapter) => {
@@ -252,6 +262,10 @@ impl Refusal {
             Self::NotReleased(hold) => format!("approval `{hold}` does not release this query, or was used up"),
             Self::UnknownChain(chain) => format!("approval chain `{chain}` does not exist"),
             Self::ApprovalUnavailable => "approvals are unavailable at the moment".to_owned(),
+            Self::NobodyToAsk => {
+                "a policy asks for approval, and this gate has nobody to ask: approvals do not reach gates of a cluster yet"
+                    .to_owned()
+            }
             Self::TooManyHeld => "too many queries are waiting for approval".to_owned(),
             Self::UpstreamFailed => "the model server cannot be reached or broke off".to_owned(),
             Self::UpstreamTimeout => "the model server took too long to answer".to_owned(),
@@ -265,6 +279,7 @@ impl Refusal {
             | Self::BodyIncomplete
             | Self::IdentityUnavailable
             | Self::NotReady
+            | Self::Stale
             | Self::AuditUnavailable
             | Self::ApprovalUnavailable
             | Self::UpstreamFailed
@@ -292,6 +307,7 @@ impl Refusal {
             | Self::CallbackNotAllowed
             | Self::NotReleased(_)
             | Self::UnknownChain(_)
+            | Self::NobodyToAsk
             | Self::TooManyHeld => Retry::Never,
         }
     }
@@ -345,8 +361,10 @@ impl Refusal {
             | Self::IdentityUnavailable
             | Self::BodyNotExpected
             | Self::NotReady
+            | Self::Stale
             | Self::Unreadable(_)
             | Self::AuditUnavailable
+            | Self::NobodyToAsk
             | Self::UnknownChain(_)
             | Self::ApprovalUnknown
             | Self::CallbackNotAllowed

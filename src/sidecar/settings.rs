@@ -11,7 +11,7 @@ use http::{HeaderMap, Uri};
 use super::callback::CallbackRules;
 use super::identity::IdentitySettings;
 use crate::base::limits::BODY_BYTES_MAX;
-use crate::rules::{Posture, Workload};
+use crate::rules::{Failure, Posture, Workload};
 use crate::wire::Server;
 
 /// Everything a gate is told.
@@ -27,6 +27,8 @@ pub struct GateSettings {
     pub server: Server,
     /// Whether to interfere.
     pub posture: Posture,
+    /// What becomes of queries while the rule set in force is stale.
+    pub on_stale: Failure,
     /// What is asked: policies select by its labels.
     pub workload: Workload,
     /// The models this workload offers; empty for any.
@@ -55,6 +57,7 @@ impl GateSettings {
             upstream: UpstreamSettings::new(upstream),
             server,
             posture: Posture::Enforce,
+            on_stale: Failure::Deny,
             workload: Workload::default(),
             models: Vec::new(),
             adapters: Vec::new(),

@@ -84,7 +84,8 @@ async fn asked(visit: &mut Visit) -> Result<Hold, Refusal> {
 pub(super) async fn of_caller(visit: &Visit, id: HoldId) -> Result<Hold, Refusal> {
     let hold = visit.shared.ports.holds.look_up(id).await.map_err(|failure| match failure {
         HoldFailure::Unavailable => Refusal::ApprovalUnavailable,
-        HoldFailure::Overloaded
+        HoldFailure::NobodyToAsk
+        | HoldFailure::Overloaded
         | HoldFailure::UnknownChain(_)
         | HoldFailure::Unknown(_)
         | HoldFailure::NotReleased(_) => Refusal::ApprovalUnknown,

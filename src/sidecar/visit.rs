@@ -61,6 +61,8 @@ pub(super) struct Visit {
     pub(super) caller: Caller,
     /// The rule set that this query uses from start to end; `None` only before the first one was loaded.
     pub(super) in_force: Option<Arc<InForce>>,
+    /// Judged by a rule set that is stale, because the settings allow that.
+    pub(super) stale: bool,
     /// The entry as far as it is known.
     pub(super) entry: Box<QueryJudged>,
     pub(super) reserved: Reserved,
@@ -93,6 +95,7 @@ impl Visit {
             style: wire::error_style(shared.settings.server, head.uri.path()),
             caller: Caller::default(),
             in_force,
+            stale: false,
             entry,
             reserved: Reserved::none(Arc::clone(&shared.in_flight)),
             body_kind: BodyKind::AsNamed,

@@ -16,15 +16,15 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::beside::Beside;
 use super::hatch::Hatch;
 use super::policies::{LoadFailure, Loaded, PolicyFolder};
 use super::watch::{Change, Watcher, watch};
 use super::{CallbackSettings, HoldLimits, SqliteHolds, StoreFailure, alerts, callbacks};
-use crate::audit::{self, AppendFailure, Durability, Event, Log};
+use crate::audit::{self, Durability, Event};
 use crate::base::{Clock, SystemClock};
-use crate::rules::Posture;
-use crate::sidecar::{Gate, GateFailure, GateSettings, Holds, InForce, Ports, RecordFailure, Recorder, Rulebook};
+use crate::sidecar::{
+    Beside, Gate, GateFailure, GateSettings, Holds, InForce, Ports, RecordFailure, Recorder, Rulebook, Trail,
+};
 use crate::telemetry::Metrics;
 
 /// How long alerts may take to be sent at a shutdown.
@@ -75,38 +75,6 @@ pub enum ServeFailure {
     Thread(#[source] io::Error),
 }
 
-/// The record, counted.
-struct Trail {
-    log: Log,
-    metrics: Metrics,
-}
-
-impl Recorder for Trail {
-    fn append(&self, event: Event) -> Result<(), RecordFailure> {
-        self.counted(self.log.append(&event))
-    }
-
-    fn append_soon(&self, event: Event) -> Result<(), RecordFailure> {
-        self.counted(self.log.append_soon(&event))
-    }
-}
-
-impl Trail {
-    fn counted(&self, appended: Result<(), AppendFailure>) -> Result<(), RecordFailure> {
-        match appended {
-            Ok(()) => {
-                self.metrics.audit_written();
-                Ok(())
-            }
-            Err(error) => {
-                self.metrics.audit_failed();
-                tracing::error!(%error, "the audit record cannot be written");
-                Err(RecordFailure)
-            }
-        }
-    }
-}
-
 /// Serves until `shutdown` is ready. The runtime that this runs on is for queries; a thread of its own has the rest.
 pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeFailure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -114,10 +82,10 @@ pub async fn serve(told: Standalone, shutdown: impl Future<Output = ()> + Send) 
     let beside = Beside::start().map_err(ServeFailure::Thread)?;
     let watcher = Watcher::start(PolicyFolder::at(&told.policies), told.settings.workload.clone())
         .map_err(ServeFailure::Policies)?;
-    let trail = Arc::new(record(&told, &clock, &metrics)?);
+    let trail = Arc::new(Trail::open(&told.data, Arc::clone(&clock), told.durability, metrics.clone())?);
     let loaded = watcher.current().load_full();
     let rulebook = Arc::new(Rulebook::default());
-    started(&told, &loaded, &trail)?;
+    trail.started(Some(loaded.compilation.rule_set.revision()), told.settings.posture)?;
     put_in_force(&loaded, &rulebook, &metrics);
     let recorder = Arc::clone(&trail) as Arc<dyn Recorder>;
     let holds = SqliteHolds::open_with(&told.data, Arc::clone(&clock), recorder, told.holds).await?;
@@ -170,31 +138,6 @@ fn show(folder: &Path, gate: &Gate, holds: &Arc<SqliteHolds>) -> Option<JoinHand
     }
 }
 
-fn record(told: &Standalone, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Trail, ServeFailure> {
-    let options = audit::Options { durability: told.durability, ..audit::Options::default() };
-    let (log, opened) = Log::open_with(&told.data, Arc::clone(clock), options)?;
-    if let Some(kept) = &opened.kept_in {
-        tracing::warn!(
-            bytes = opened.repaired_bytes,
-            file = %kept.display(),
-            "the audit log ended in an unfinished entry, which was moved aside"
-        );
-    }
-    Ok(Trail { log, metrics: metrics.clone() })
-}
-
-fn started(told: &Standalone, loaded: &Loaded, trail: &Trail) -> Result<(), RecordFailure> {
-    let posture = match told.settings.posture {
-        Posture::Enforce => "Enforce",
-        Posture::Observe => "Observe",
-    };
-    trail.append(Event::GateStarted {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        revision: loaded.compilation.rule_set.revision(),
-        posture: posture.to_owned(),
-    })
-}
-
 /// What to do when the folder changed, or cannot be used as it is.
 fn changed(change: &Change, rulebook: &Rulebook, trail: &Trail, metrics: &Metrics) {
     match change {
@@ -223,5 +166,6 @@ fn put_in_force(loaded: &Loaded, rulebook: &Rulebook, metrics: &Metrics) {
     let revision = compilation.rule_set.revision();
     metrics.rule_set_loaded(revision, compilation.policies);
     tracing::info!(%revision, policies = compilation.policies, "rule set in force");
-    rulebook.replace(InForce { rules: Arc::clone(&compilation.rule_set), chains: compilation.chains.clone() });
+    let (rules, chains) = (Arc::clone(&compilation.rule_set), compilation.chains.clone());
+    rulebook.replace(InForce { rules, chains, workload: None });
 }

@@ -54,6 +54,9 @@ pub struct Metrics {
     audit_failures: Counter,
     rule_set: Family<[(&'static str, String); 1], Gauge>,
     policies: Gauge,
+    stale: Gauge,
+    /// Without a series where there is no operator to follow.
+    following: Family<[Pair; 0], Gauge>,
 }
 
 impl Default for Metrics {
@@ -87,6 +90,8 @@ impl Metrics {
             audit_failures: Counter::default(),
             rule_set: Family::default(),
             policies: Gauge::default(),
+            stale: Gauge::default(),
+            following: Family::default(),
         };
         metrics.registry = std::sync::Arc::new(metrics.registered());
         metrics
@@ -112,6 +117,8 @@ impl Metrics {
         r.register("audit_failures", "Entries that could not be written", self.audit_failures.clone());
         r.register("rule_set_info", "The revision of the rule set in force", self.rule_set.clone());
         r.register("policies", "Policies in the rule set in force", self.policies.clone());
+        r.register("rule_set_stale", "1 while the rule set in force is past its maximum age", self.stale.clone());
+        r.register("operator_connected", "1 while the gate follows its operator", self.following.clone());
         r.register("rule_set_reloads", "Attempts to load another rule set", self.reloads.clone());
         r.register("alert_messages", "Webhook messages of alerts by what became of them", self.webhooks.clone());
         r.register("callbacks", "Clients of held queries called back, by what became of it", self.callbacks.clone());
@@ -213,6 +220,16 @@ impl Metrics {
     /// Another rule set could not be loaded.
     pub fn rule_set_failed(&self) {
         count(&self.reloads, "result", Reload::Failed);
+    }
+
+    /// Whether the rule set in force is stale now.
+    pub fn rule_set_stale(&self, stale: bool) {
+        self.stale.set(i64::from(stale));
+    }
+
+    /// Whether the gate follows its operator now.
+    pub fn operator_connected(&self, connected: bool) {
+        self.following.get_or_create(&[]).set(i64::from(connected));
     }
 
     /// What became of a webhook message.

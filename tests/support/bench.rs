@@ -317,7 +317,7 @@ fn policy(rules: Vec<Rule>) -> Policy {
 
 fn in_force(policy: Policy) -> InForce {
     let rules = RuleSet::build(vec![policy]).expect("the test policy builds");
-    InForce { rules: Arc::new(rules), chains: BTreeMap::from([(chain().name, chain())]) }
+    InForce { rules: Arc::new(rules), chains: BTreeMap::from([(chain().name, chain())]), workload: None }
 }
 
 /// `forbidden` is refused, `contract` is held, `nickname` is redacted, `curious` raises an alert.

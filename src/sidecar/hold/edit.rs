@@ -110,7 +110,7 @@ async fn beside(shared: &Arc<Shared>, in_force: &Arc<InForce>, asked: Asked, que
             method: &asked.method,
             path: &asked.path,
             caller: &asked.caller,
-            workload: &settings.workload,
+            workload: in_force.workload(&settings.workload),
             posture: settings.posture,
             now: shared.ports.clock.now(),
             // The query was counted when it came.

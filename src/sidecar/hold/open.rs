@@ -39,7 +39,7 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
         digest: held.digest(),
         revision: held.revision(),
         requester: Requester { user, groups: visit.caller.groups.clone() },
-        namespace: visit.shared.settings.workload.namespace.clone(),
+        namespace: namespace(visit),
         route,
         model: held.query().model.clone(),
         chains: chains(visit, held)?,
@@ -55,6 +55,12 @@ pub(super) async fn open(visit: &mut Visit, held: &Held) -> Result<Opened, Refus
     let id = holds.open(ask).await.map_err(refused)?;
     let hold = holds.look_up(id).await.map_err(refused)?;
     Ok(Opened { hold, join })
+}
+
+/// The namespace of the workload that is asked.
+fn namespace(visit: &Visit) -> String {
+    let settings = &visit.shared.settings.workload;
+    visit.in_force.as_ref().map_or(settings, |in_force| in_force.workload(settings)).namespace.clone()
 }
 
 /// The approval that the caller says the query has.

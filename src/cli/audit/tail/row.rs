@@ -62,7 +62,8 @@ impl Row {
             }
             Some(Event::LogStarted { log }) => event("log-started", format!("log {log}")),
             Some(Event::GateStarted { version, revision, posture }) => {
-                event("gate-started", format!("version {version}, posture {posture}, rule set {}", short(revision)))
+                let revision = revision.map_or_else(|| "none yet".to_owned(), short);
+                event("gate-started", format!("version {version}, posture {posture}, rule set {revision}"))
             }
             Some(Event::RuleSetLoaded { revision, policies }) => {
                 event("rule-set-loaded", format!("policies: {policies}, rule set {}", short(revision)))

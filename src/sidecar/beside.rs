@@ -1,5 +1,5 @@
 //! A thread with a runtime of its own, for everything that is not on a query's way: looking after holds, reading policies,
-//! sending alerts. What runs there never makes a query wait for its turn.
+//! sending alerts, following an operator. What runs there never makes a query wait for its turn.
 //!
 //! Knows nothing of what runs. Guarantees that it ends, with everything that was started on it, when it is dropped.
 
@@ -11,14 +11,15 @@ use tokio::sync::oneshot;
 
 /// The thread.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub struct Beside {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Beside {
-    pub(super) fn start() -> io::Result<Self> {
+    /// Starts it.
+    pub fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
@@ -29,7 +30,7 @@ impl Beside {
     }
 
     /// Runs `start` so that what it spawns runs on the thread.
-    pub(super) fn within<T>(&self, start: impl FnOnce() -> T) -> T {
+    pub fn within<T>(&self, start: impl FnOnce() -> T) -> T {
         let _entered = self.handle.enter();
         start()
     }

@@ -1,7 +1,7 @@
-//! The end of a verb that serves: signals that ask the process to stop. Knows nothing of what is stopped.
+//! The end of a program that serves: signals that ask the process to stop. Knows nothing of what is stopped.
 
 /// Ready when the process is asked to stop, by Ctrl-C or by a supervisor.
-pub(super) async fn interrupted() {
+pub async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
