@@ -11,14 +11,17 @@
 //!   another rule set until it is repaired or deleted.
 //! * A status speaks of the generation that it names, and of nothing newer.
 //!
+//! * Several replicas do the same; the one that leads writes statuses.
+//!
 //! # Limits
-//! One replica: nothing elects a leader yet, and rule sets stay in this process.
+//! Rule sets stay in this process.
 //!
 //! Knows nothing of queries, nor of how gates are reached.
 
 mod arguments;
 mod health;
 mod kinds;
+mod leader;
 mod ledger;
 mod run;
 mod settle;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::arguments::Arguments;
 use super::health::{self, Health};
 use super::kinds::Key;
+use super::leader::{Candidate, Term};
 use super::ledger::{Ledger, Told};
 use super::status;
 use super::watch::{self, News};
@@ -21,7 +22,7 @@ use crate::base::{Clock, SystemClock};
 use crate::telemetry::OperatorMetrics;
 
 /// Who writes: the manager of the fields of statuses.
-const MANAGER: &str = "countersign-operator";
+pub(super) const MANAGER: &str = "countersign-operator";
 /// Changes that wait to be taken; a watch that is ahead waits.
 const NEWS_MAX: usize = 1_024;
 /// Changes come in bursts: so long nothing must have come before they are settled,
@@ -52,20 +53,33 @@ pub enum Failure {
 
 /// Runs until the process is asked to stop, by Ctrl-C or by a supervisor.
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let client = client(&arguments).await?;
+    let config = config(&arguments).await?;
+    let client = Client::try_from(config.clone()).map_err(Failure::NoServer)?;
     let listen = arguments.admin_listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| Failure::Listen(listen, source))?;
     tracing::info!(address = %listener.local_addr().unwrap_or(listen), "metrics and health are served");
     let health = Health { ready: Arc::new(AtomicBool::new(false)), metrics: OperatorMetrics::new() };
+    let clock = SystemClock::default();
+    // Its own connections: nothing that is read or written here keeps a renewal waiting.
+    let own = Client::try_from(config).map_err(Failure::NoServer)?;
+    let length = arguments.election.lease_duration;
+    let (candidate, term) =
+        Candidate::new(own, &arguments.place(), length, Arc::new(clock.clone()), health.metrics.clone());
+    let (running, mut stopped) = tokio::sync::watch::channel(());
+    let election = tokio::spawn(candidate.stand(async move { while stopped.changed().await.is_ok() {} }));
     let (sender, news) = mpsc::channel(NEWS_MAX);
     let _watches = watch::begin(&client, &sender);
     drop(sender);
     let served = tokio::spawn(health::serve(listener, health.clone()));
-    let mut operator = Operator { client, ledger: Ledger::default(), clock: SystemClock::default(), health };
+    let mut operator = Operator { client, ledger: Ledger::default(), clock, health, term, led: false };
     let ended = tokio::select! {
         () = stop() => Ok(()),
         failure = operator.work(news) => Err(failure),
     };
+    // Nothing of this process writes any more: now another may.
+    drop(operator);
+    drop(running);
+    let _ = election.await;
     served.abort();
     ended
 }
@@ -83,7 +97,7 @@ async fn stop() {
     }
 }
 
-async fn client(arguments: &Arguments) -> Result<Client, Failure> {
+async fn config(arguments: &Arguments) -> Result<Config, Failure> {
     let mut config = match &arguments.kubeconfig {
         Some(file) => {
             let kubeconfig = Kubeconfig::read_from(file).map_err(Failure::Kubeconfig)?;
@@ -94,7 +108,14 @@ async fn client(arguments: &Arguments) -> Result<Client, Failure> {
     };
     // What fails is tried again here, where it is known what is still wanted.
     config.default_retry = false;
-    Client::try_from(config).map_err(Failure::NoServer)
+    Ok(config)
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 struct Operator {
@@ -102,6 +123,9 @@ struct Operator {
     ledger: Ledger,
     clock: SystemClock,
     health: Health,
+    term: Term,
+    /// Whether it led when statuses were last written.
+    led: bool,
 }
 
 impl Operator {
@@ -109,15 +133,17 @@ impl Operator {
     async fn work(&mut self, mut news: Receiver<News>) -> Failure {
         let mut again = None;
         loop {
-            let first = match again {
-                None => news.recv().await,
-                Some(at) => match timeout_at(at, news.recv()).await {
-                    Ok(first) => first,
-                    Err(_elapsed) => {
-                        again = self.write_statuses().await;
-                        continue;
-                    }
-                },
+            let first = tokio::select! {
+                first = news.recv() => first,
+                leads = self.term.turned(self.led) => {
+                    self.led = leads;
+                    again = self.write_statuses().await;
+                    continue;
+                }
+                () = sleep_until(again) => {
+                    again = self.write_statuses().await;
+                    continue;
+                }
             };
             let Some(first) = first else { return Failure::Watches };
             self.take(first);
@@ -126,8 +152,8 @@ impl Operator {
             }
             if self.ledger.is_complete() {
                 self.settle();
-                again = self.write_statuses().await;
                 self.health.ready.store(true, Ordering::Release);
+                again = self.write_statuses().await;
             }
         }
     }
@@ -160,8 +186,11 @@ impl Operator {
         metrics.workloads(self.ledger.workloads.len() - withheld, withheld);
     }
 
-    /// Writes the statuses that do not say what they should; when to try again those that could not be written.
+    /// Writes the statuses that do not say what they should, if it leads; when to try again those that could not be written.
     async fn write_statuses(&mut self) -> Option<Instant> {
+        if !self.health.ready.load(Ordering::Acquire) || !self.term.holds() {
+            return None;
+        }
         let now = self.clock.now();
         let mut failed = false;
         let entries = self.ledger.objects.iter();
@@ -172,7 +201,11 @@ impl Operator {
             })
             .collect();
         for (key, patch, told) in wanted {
-            match write(&self.client, &key, &patch).await {
+            let left = self.term.left();
+            if left.is_zero() {
+                break;
+            }
+            match write(&self.client, &key, &patch, left.min(ANSWER_MAX)).await {
                 Ok(()) => self.written(&key, told),
                 Err(error) => {
                     failed = true;
@@ -202,7 +235,12 @@ enum WriteFailure {
     Refused(#[from] kube::Error),
 }
 
-async fn write(client: &Client, key: &Key, patch: &serde_json::Value) -> Result<(), WriteFailure> {
+async fn write(
+    client: &Client,
+    key: &Key,
+    patch: &serde_json::Value,
+    answer_max: Duration,
+) -> Result<(), WriteFailure> {
     let resource = key.kind.resource();
     let api: Api<DynamicObject> = match &key.namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -211,6 +249,6 @@ async fn write(client: &Client, key: &Key, patch: &serde_json::Value) -> Result<
     let parameters = PatchParams::apply(MANAGER).force();
     let patch = Patch::Apply(patch);
     let written = api.patch_status(&key.name, &parameters, &patch);
-    tokio::time::timeout(ANSWER_MAX, written).await??;
+    tokio::time::timeout(answer_max, written).await??;
     Ok(())
 }

@@ -22,6 +22,7 @@ pub struct OperatorMetrics {
     workloads: ByLabel<Gauge>,
     statuses: ByLabel<Counter>,
     settle: Histogram,
+    leader: Gauge,
 }
 
 impl Default for OperatorMetrics {
@@ -41,15 +42,22 @@ impl OperatorMetrics {
         registry.register("workloads", "Enrolled workloads by whether their rule set is the newest", workloads.clone());
         registry.register("statuses", "Statuses by whether they could be written", statuses.clone());
         registry.register_with_unit("settle", "To make rule sets of what has changed", Unit::Seconds, settle.clone());
+        let leader = Gauge::default();
+        registry.register("leader", "Whether this replica leads: it alone writes statuses", leader.clone());
         let build = ByLabel::<Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The version of this program", build);
-        Self { registry: Arc::new(registry), objects, workloads, statuses, settle }
+        Self { registry: Arc::new(registry), objects, workloads, statuses, settle, leader }
     }
 
     /// Rule sets were made of what has changed.
     pub fn settled(&self, took: Duration) {
         self.settle.observe(took.as_secs_f64());
+    }
+
+    /// This replica leads, or no longer.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// So many objects compile, so many do not.
