@@ -24,6 +24,7 @@ mod kinds;
 mod leader;
 mod ledger;
 mod run;
+mod scope;
 mod settle;
 mod status;
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::scope::Scope;
+use super::watch::Sight;
 use crate::compile;
 
 /// Where a Pod finds the name of its own namespace.
@@ -27,9 +29,33 @@ pub struct Arguments {
     /// Where the operator keeps what is its own; its Pod's namespace, or `countersign-system`, which is made, when left out.
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
+    /// What is looked at.
+    #[command(flatten)]
+    pub sight: SightArguments,
     /// How several operators share the work.
     #[command(flatten)]
     pub election: ElectionArguments,
+}
+
+/// What is looked at.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is looked at")]
+pub struct SightArguments {
+    /// Only these namespaces; all when left out. Who may read all is told nothing of the others either.
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+    /// Whether policies and chains of the cluster count. Who may not read them must say so: they are a floor for everybody.
+    #[arg(long, value_name = "WHETHER", default_value = "watch", requires = "watch_namespaces")]
+    pub cluster_policies: ClusterPolicies,
+}
+
+/// Whether policies and chains of the cluster count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ClusterPolicies {
+    /// They are watched, and apply.
+    Watch,
+    /// They are neither read nor applied.
+    Ignore,
 }
 
 /// How several operators share the work.
@@ -51,6 +77,12 @@ pub(super) struct Place {
 }
 
 impl Arguments {
+    /// What is watched.
+    pub(super) fn sight(&self) -> Sight {
+        let scope = Scope::of(&self.sight.watch_namespaces);
+        Sight { scope, cluster_policies: self.sight.cluster_policies }
+    }
+
     /// Where the operator keeps what is its own.
     pub(super) fn place(&self) -> Place {
         let own = || std::fs::read_to_string(OWN_NAMESPACE).ok();

@@ -45,6 +45,11 @@ impl Kind {
         .into_owned()
     }
 
+    /// Whether each namespace has its own.
+    pub(super) const fn lives_in_namespaces(self) -> bool {
+        matches!(self, Self::ApprovalChain | Self::ApprovalPolicy)
+    }
+
     /// Whether it says who decides, or what is decided.
     pub(super) const fn is_chain(self) -> bool {
         matches!(self, Self::ApprovalChain | Self::ClusterApprovalChain)

@@ -68,7 +68,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (running, mut stopped) = tokio::sync::watch::channel(());
     let election = tokio::spawn(candidate.stand(async move { while stopped.changed().await.is_ok() {} }));
     let (sender, news) = mpsc::channel(NEWS_MAX);
-    let _watches = watch::begin(&client, &sender);
+    let _watches = watch::begin(&client, &sender, &arguments.sight());
     drop(sender);
     let served = tokio::spawn(health::serve(listener, health.clone()));
     let mut operator = Operator { client, ledger: Ledger::default(), clock, health, term, led: false };

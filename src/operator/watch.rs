@@ -4,19 +4,21 @@
 use std::fmt::Debug;
 
 use futures_util::StreamExt as _;
+use futures_util::stream::select_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::api::DynamicObject;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt as _, watcher as watch};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
+use super::arguments::ClusterPolicies;
 use super::kinds::{Key, Kind};
 use super::ledger::{Change, Owner, Stored, Told, WorkloadKey};
+use super::scope::{Joined, Scope};
 use crate::rules::Workload;
 
 /// The label that enrols a workload.
@@ -31,52 +33,72 @@ pub(super) enum News {
     Owner(Owner, Change<WorkloadKey, Workload>),
 }
 
+/// What is watched.
+#[derive(Debug, Clone)]
+pub(super) struct Sight {
+    /// Of what lives in namespaces.
+    pub(super) scope: Scope,
+    /// Whether policies and chains of the cluster count.
+    pub(super) cluster_policies: ClusterPolicies,
+}
+
 /// Begins all watches. They end when the receiver is dropped, or with the set of tasks.
-pub(super) fn begin(client: &Client, news: &Sender<News>) -> JoinSet<()> {
+pub(super) fn begin(client: &Client, news: &Sender<News>, sight: &Sight) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for kind in Kind::ALL {
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.resource());
+        let resource = kind.resource();
+        let apis: Vec<Api<DynamicObject>> = match (kind.lives_in_namespaces(), sight.cluster_policies) {
+            (true, _) => sight.scope.apis(client, &resource),
+            (false, ClusterPolicies::Watch) => vec![Api::all_with(client.clone(), &resource)],
+            (false, ClusterPolicies::Ignore) => Vec::new(),
+        };
         let read = move |object: &DynamicObject| Some(stored(kind, object));
-        tasks.spawn(follow(api, news.clone(), read, move |change| News::Object(kind, change)));
+        tasks.spawn(follow(apis, news.clone(), read, move |change| News::Object(kind, change)));
     }
-    let api: Api<Deployment> = Api::all(client.clone());
     let read = |owner: &Deployment| workload(Owner::Deployment, owner, owner.spec.as_ref().map(|spec| &spec.template));
-    tasks.spawn(follow(api, news.clone(), read, |change| News::Owner(Owner::Deployment, change)));
-    let api: Api<StatefulSet> = Api::all(client.clone());
+    let tell = |change| News::Owner(Owner::Deployment, change);
+    tasks.spawn(follow(sight.scope.known(client), news.clone(), read, tell));
     let read =
         |owner: &StatefulSet| workload(Owner::StatefulSet, owner, owner.spec.as_ref().map(|spec| &spec.template));
-    tasks.spawn(follow(api, news.clone(), read, |change| News::Owner(Owner::StatefulSet, change)));
+    let tell = |change| News::Owner(Owner::StatefulSet, change);
+    tasks.spawn(follow(sight.scope.known(client), news.clone(), read, tell));
     tasks
 }
 
-/// Follows one kind for ever. What `read` says nothing of is as good as gone.
+/// Follows one kind for ever, in all places that it is looked for in. What `read` says nothing of is nothing.
 async fn follow<R, K, V>(
-    api: Api<R>,
+    apis: Vec<Api<R>>,
     news: Sender<News>,
     read: impl Fn(&R) -> Option<(K, Option<V>)>,
     tell: impl Fn(Change<K, V>) -> News,
 ) where
     R: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K: Ord + Clone,
 {
-    let mut events = watch(api, watcher::Config::default()).default_backoff().boxed();
-    while let Some(event) = events.next().await {
-        let change = match event {
-            Ok(Event::Init) => Some(Change::ListBegins),
-            Ok(Event::InitDone) => Some(Change::ListEnds),
-            Ok(Event::InitApply(object) | Event::Apply(object)) => read(&object).map(|(key, value)| match value {
-                Some(value) => Change::There(key, value),
-                None => Change::Gone(key),
-            }),
-            Ok(Event::Delete(object)) => read(&object).map(|(key, _)| Change::Gone(key)),
+    if apis.is_empty() {
+        for change in [Change::ListBegins, Change::ListEnds] {
+            let _ = news.send(tell(change)).await;
+        }
+        return;
+    }
+    let mut joined = Joined::of(apis.len());
+    let lists = apis.into_iter().enumerate().map(|(list, api)| {
+        let events = watcher(api, watcher::Config::default()).default_backoff();
+        events.map(move |event| (list, event)).boxed()
+    });
+    let mut events = select_all(lists);
+    while let Some((list, event)) = events.next().await {
+        let changes = match event {
+            Ok(event) => joined.take(list, event, &read),
             Err(error) => {
                 tracing::warn!(%error, "a watch failed and begins again");
-                None
+                Vec::new()
             }
         };
-        if let Some(change) = change
-            && news.send(tell(change)).await.is_err()
-        {
-            return;
+        for change in changes {
+            if news.send(tell(change)).await.is_err() {
+                return;
+            }
         }
     }
 }
