@@ -19,17 +19,20 @@
 //! Knows nothing of queries, nor of how gates are reached.
 
 mod arguments;
+mod certificates;
 mod health;
 mod kinds;
 mod leader;
 mod ledger;
 mod run;
 mod scope;
+mod serving;
 mod settle;
 mod status;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod webhook;
 
 pub use arguments::Arguments;
 pub use run::{Failure, run};

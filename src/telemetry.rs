@@ -18,7 +18,7 @@ mod metrics;
 #[cfg(feature = "operator")]
 mod operator;
 
-pub use labels::{Label, Reload, RouteClass, Webhook};
+pub use labels::{Label, Reload, Review, RouteClass, Webhook};
 pub use metrics::Metrics;
 #[cfg(feature = "operator")]
 pub use operator::OperatorMetrics;

@@ -18,8 +18,8 @@ const PROGRAM_LINES_MAX: usize = 60;
 /// Which rooms may use a crate; crates not named here may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["distribution", "resident", "sidecar", "standalone", "cli", "operator"]),
-    ("hyper", &["distribution", "sidecar", "standalone", "cli"]),
-    ("hyper_util", &["distribution", "sidecar", "standalone", "cli"]),
+    ("hyper", &["distribution", "sidecar", "standalone", "cli", "operator"]),
+    ("hyper_util", &["distribution", "sidecar", "standalone", "cli", "operator"]),
     ("hyper_rustls", &["sidecar", "standalone", "cli"]),
     ("http", &["distribution", "resident", "sidecar", "standalone", "cli"]),
     ("http_body_util", &["distribution", "sidecar", "standalone", "cli"]),

@@ -11,6 +11,8 @@ mod leader;
 mod operator;
 #[path = "control/sight.rs"]
 mod sight;
+#[path = "control/webhook.rs"]
+mod webhook;
 
 use std::path::Path;
 use std::process::Output;

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use super::scope::Scope;
 use super::watch::Sight;
+use super::webhook::Reach;
 use crate::compile;
 
 /// Where a Pod finds the name of its own namespace.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 /// Where the operator keeps what is its own, when it runs in no Pod and is told nothing.
 const NAMESPACE_DEFAULT: &str = "countersign-system";
+/// The port of a Service that is not said.
+const HTTPS: u16 = 443;
 /// Shorter Leases are lost whenever an API server is busy; the length is kept in whole seconds.
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longer ones leave a cluster without a leader for too long.
@@ -35,6 +38,9 @@ pub struct Arguments {
     /// How several operators share the work.
     #[command(flatten)]
     pub election: ElectionArguments,
+    /// What is served, and with which certificate.
+    #[command(flatten)]
+    pub serving: ServingArguments,
 }
 
 /// What is looked at.
@@ -67,6 +73,25 @@ pub struct ElectionArguments {
     pub lease_duration: Duration,
 }
 
+/// What is served, and with which certificate.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Webhook and certificates")]
+pub struct ServingArguments {
+    /// A folder with `tls.crt`, `tls.key` and `ca.crt` that somebody else fills and renews (cert-manager, for one); the operator keeps
+    /// certificates of its own in the Secret `countersign-certificates` when left out.
+    #[arg(long, value_name = "FOLDER")]
+    pub certificates: Option<PathBuf>,
+    /// Where API servers ask before they store policies and chains; they do not ask when left out.
+    #[arg(long, value_name = "ADDR")]
+    pub webhook_listen: Option<SocketAddr>,
+    /// Tell the API server to ask through this Service of the operator's namespace.
+    #[arg(long, value_name = "NAME[:PORT]", value_parser = service, requires = "webhook_listen", conflicts_with = "webhook_url")]
+    pub webhook_service: Option<String>,
+    /// Tell the API server to ask at this address, `https://HOST:PORT`.
+    #[arg(long, value_name = "URL", value_parser = url, requires = "webhook_listen")]
+    pub webhook_url: Option<String>,
+}
+
 /// Where the operator keeps what is its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -88,6 +113,52 @@ impl Arguments {
         let own = || std::fs::read_to_string(OWN_NAMESPACE).ok();
         place(self.namespace.clone().or_else(own))
     }
+}
+
+impl ServingArguments {
+    /// How the API server is to reach the webhook, if it is to be told.
+    pub(super) fn reach(&self) -> Option<Reach> {
+        let service = self.webhook_service.as_ref().map(|service| {
+            let (name, port) = service.split_once(':').unwrap_or((service, ""));
+            Reach::Service { name: name.to_owned(), port: port.parse().unwrap_or(HTTPS) }
+        });
+        service.or_else(|| self.webhook_url.clone().map(Reach::Url))
+    }
+
+    /// What the operator is called by those who connect to it.
+    pub(super) fn names(&self, namespace: &str) -> Vec<String> {
+        let mut names = vec![format!("countersign-operator.{namespace}.svc")];
+        match self.reach() {
+            Some(Reach::Service { name, .. }) => names.push(format!("{name}.{namespace}.svc")),
+            Some(Reach::Url(url)) => names.extend(host(&url)),
+            None => {}
+        }
+        names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names
+    }
+}
+
+fn service(text: &str) -> Result<String, String> {
+    let (name, port) = text.split_once(':').unwrap_or((text, "443"));
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || !name.chars().all(letters) {
+        return Err("a Service's name has lower-case letters, digits and `-`".to_owned());
+    }
+    port.parse::<u16>().map(|_| text.to_owned()).map_err(|_| "the port is a number up to 65535".to_owned())
+}
+
+fn url(text: &str) -> Result<String, String> {
+    host(text).map(|_| text.to_owned()).ok_or_else(|| "must be `https://HOST:PORT`, without a path".to_owned())
+}
+
+/// The host of an address of a server.
+fn host(url: &str) -> Option<String> {
+    let uri: axum::http::Uri = url.parse().ok()?;
+    let is_server = uri.scheme_str() == Some("https") && uri.path() == "/" && uri.query().is_none();
+    let host = uri.host().filter(|_| is_server)?;
+    Some(host.trim_start_matches('[').trim_end_matches(']').to_owned())
 }
 
 fn place(named: Option<String>) -> Place {
@@ -114,6 +185,29 @@ mod tests {
         assert_eq!(place(None), Place { namespace: "countersign-system".to_owned(), may_be_made: true });
         let named = Place { namespace: "gates".to_owned(), may_be_made: false };
         assert_eq!(place(Some("gates\n".to_owned())), named);
+    }
+
+    #[test]
+    fn the_api_server_is_told_a_service_or_an_address() {
+        let serving = |service: Option<&str>, url: Option<&str>| ServingArguments {
+            certificates: None,
+            webhook_listen: None,
+            webhook_service: service.map(str::to_owned),
+            webhook_url: url.map(str::to_owned),
+        };
+        let of = |port| Some(Reach::Service { name: "gate".to_owned(), port });
+        assert_eq!(serving(Some("gate"), None).reach(), of(443));
+        assert_eq!(serving(Some("gate:9443"), None).reach(), of(9443));
+        assert_eq!(serving(None, None).reach(), None);
+        let names = serving(None, Some("https://[fd00::1]:9443")).names("models");
+        assert_eq!(names, ["countersign-operator.models.svc", "fd00::1", "localhost", "127.0.0.1", "::1"]);
+        assert_eq!(serving(Some("gate:9443"), None).names("models")[1], "gate.models.svc");
+        for wrong in ["http://a:1", "https://a/b", "a", "https://", "https://a?b"] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["", "a:b", "a:70000", "A", "a.b"] {
+            assert!(service(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use super::certificates::Current;
 use crate::telemetry::OperatorMetrics;
 
 /// What this port shows.
@@ -18,6 +19,8 @@ use crate::telemetry::OperatorMetrics;
 pub(super) struct Health {
     /// Whether the ledger was settled once, with everything in it.
     pub(super) ready: Arc<AtomicBool>,
+    /// What is served with.
+    pub(super) certificate: Arc<Current>,
     /// What was counted.
     pub(super) metrics: OperatorMetrics,
 }
@@ -33,10 +36,12 @@ pub(super) async fn serve(listener: TcpListener, health: Health) -> std::io::Res
 }
 
 async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if health.ready.load(Ordering::Acquire) {
-        (StatusCode::OK, "ok\n")
-    } else {
+    if !health.ready.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "not all objects have been read yet\n")
+    } else if !health.certificate.is_there() {
+        (StatusCode::SERVICE_UNAVAILABLE, "there is no certificate yet\n")
+    } else {
+        (StatusCode::OK, "ok\n")
     }
 }
 

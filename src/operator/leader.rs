@@ -89,8 +89,9 @@ impl Term {
 
     /// Waits until this process begins to lead, where it did not, or ends, where it did: whichever it is then.
     pub(super) async fn turned(&mut self, led: bool) -> bool {
-        match self.until.wait_for(|until| until.is_some() != led).await {
-            Ok(until) => until.is_some(),
+        let turned = self.until.wait_for(|until| until.is_some() != led).await.map(|until| until.is_some());
+        match turned {
+            Ok(leads) => leads,
             Err(_over) => std::future::pending().await,
         }
     }

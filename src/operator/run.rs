@@ -16,8 +16,10 @@ use super::health::{self, Health};
 use super::kinds::Key;
 use super::leader::{Candidate, Term};
 use super::ledger::{Ledger, Told};
+use super::serving::{Serving, Surroundings};
 use super::status;
 use super::watch::{self, News};
+use super::webhook::Chains;
 use crate::base::{Clock, SystemClock};
 use crate::telemetry::OperatorMetrics;
 
@@ -58,30 +60,42 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let listen = arguments.admin_listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| Failure::Listen(listen, source))?;
     tracing::info!(address = %listener.local_addr().unwrap_or(listen), "metrics and health are served");
-    let health = Health { ready: Arc::new(AtomicBool::new(false)), metrics: OperatorMetrics::new() };
+    let metrics = OperatorMetrics::new();
     let clock = SystemClock::default();
     // Its own connections: nothing that is read or written here keeps a renewal waiting.
     let own = Client::try_from(config).map_err(Failure::NoServer)?;
     let length = arguments.election.lease_duration;
-    let (candidate, term) =
-        Candidate::new(own, &arguments.place(), length, Arc::new(clock.clone()), health.metrics.clone());
-    let (running, mut stopped) = tokio::sync::watch::channel(());
-    let election = tokio::spawn(candidate.stand(async move { while stopped.changed().await.is_ok() {} }));
+    let (candidate, term) = Candidate::new(own, &arguments.place(), length, Arc::new(clock.clone()), metrics.clone());
+    let (running, stopped) = tokio::sync::watch::channel(());
+    let chains = Chains::default();
+    let around = Surroundings {
+        client: client.clone(),
+        term: term.clone(),
+        clock: Arc::new(clock.clone()),
+        metrics: metrics.clone(),
+        stopped: stopped.clone(),
+    };
+    let serving = Serving::begin(&arguments, Arc::clone(&chains), around).await?;
+    let election = tokio::spawn(candidate.stand(ended(stopped)));
     let (sender, news) = mpsc::channel(NEWS_MAX);
     let _watches = watch::begin(&client, &sender, &arguments.sight());
     drop(sender);
+    let health = Health { ready: Arc::new(AtomicBool::new(false)), certificate: Arc::clone(&serving.current), metrics };
     let served = tokio::spawn(health::serve(listener, health.clone()));
-    let mut operator = Operator { client, ledger: Ledger::default(), clock, health, term, led: false };
+    let mut operator = Operator { client, ledger: Ledger::default(), clock, health, term, led: false, chains };
     let ended = tokio::select! {
         () = stop() => Ok(()),
         failure = operator.work(news) => Err(failure),
     };
     // Nothing of this process writes any more: now another may.
-    drop(operator);
-    drop(running);
-    let _ = election.await;
+    drop((operator, running));
+    let _ = tokio::join!(election, serving.end());
     served.abort();
     ended
+}
+
+async fn ended(mut running: tokio::sync::watch::Receiver<()>) {
+    while running.changed().await.is_ok() {}
 }
 
 async fn stop() {
@@ -126,6 +140,7 @@ struct Operator {
     term: Term,
     /// Whether it led when statuses were last written.
     led: bool,
+    chains: Chains,
 }
 
 impl Operator {
@@ -184,6 +199,8 @@ impl Operator {
         metrics.settled(took);
         metrics.objects(self.ledger.objects.len() - wrong, wrong);
         metrics.workloads(self.ledger.workloads.len() - withheld, withheld);
+        let chains = self.ledger.objects.keys().filter(|key| key.kind.is_chain());
+        self.chains.store(Some(Arc::new(chains.map(|key| (key.namespace.clone(), key.name.clone())).collect())));
     }
 
     /// Writes the statuses that do not say what they should, if it leads; when to try again those that could not be written.

@@ -46,6 +46,17 @@ pub enum Webhook {
     Dropped,
 }
 
+/// What the webhook said of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Review {
+    /// Nothing is wrong with it.
+    Allowed,
+    /// Something is odd.
+    Warned,
+    /// It does not compile.
+    Refused,
+}
+
 macro_rules! labels {
     ($($type:ty { $($variant:ident => $name:literal),+ $(,)? })+) => {
         $(impl Label for $type {
@@ -72,6 +83,7 @@ labels! {
     }
     RouteClass { Judge => "judge", Pass => "pass", Refuse => "refuse" }
     Reload { Loaded => "loaded", Failed => "failed" }
+    Review { Allowed => "allowed", Warned => "warned", Refused => "refused" }
     Webhook { Delivered => "delivered", Failed => "failed", Dropped => "dropped" }
     Format {
         OpenaiChat => "openai-chat", OpenaiCompletions => "openai-completions",

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::labels::{Label as _, Review};
 
 /// Seconds; from one small policy to a cluster full of them.
 const SETTLE_SECONDS: [f64; 9] = [1e-3, 5e-3, 10e-3, 50e-3, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -23,6 +26,9 @@ pub struct OperatorMetrics {
     statuses: ByLabel<Counter>,
     settle: Histogram,
     leader: Gauge,
+    certificate: Gauge,
+    reviews: ByLabel<Counter>,
+    review: Histogram,
 }
 
 impl Default for OperatorMetrics {
@@ -44,10 +50,17 @@ impl OperatorMetrics {
         registry.register_with_unit("settle", "To make rule sets of what has changed", Unit::Seconds, settle.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads: it alone writes statuses", leader.clone());
+        let certificate = Gauge::default();
+        let help = "When the certificate expires that is served with, in seconds since 1970; 0 without one";
+        registry.register("certificate_expiry_timestamp", help, certificate.clone());
+        let (reviews, review) = (ByLabel::default(), Histogram::new(SETTLE_SECONDS));
+        registry.register("reviews", "Objects that the webhook was asked about, by its answer", reviews.clone());
+        registry.register_with_unit("review", "To judge one object", Unit::Seconds, review.clone());
         let build = ByLabel::<Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The version of this program", build);
-        Self { registry: Arc::new(registry), objects, workloads, statuses, settle, leader }
+        let registry = Arc::new(registry);
+        Self { registry, objects, workloads, statuses, settle, leader, certificate, reviews, review }
     }
 
     /// Rule sets were made of what has changed.
@@ -58,6 +71,17 @@ impl OperatorMetrics {
     /// This replica leads, or no longer.
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+
+    /// What is served with holds until then.
+    pub fn certificate(&self, until: Timestamp) {
+        self.certificate.set(until.as_second());
+    }
+
+    /// The webhook was asked, and answered with one of few words.
+    pub fn reviewed(&self, said: Review, took: Duration) {
+        self.reviews.get_or_create(&[("result", said.label())]).inc();
+        self.review.observe(took.as_secs_f64());
     }
 
     /// So many objects compile, so many do not.

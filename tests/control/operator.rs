@@ -1,7 +1,7 @@
 //! An operator as a process of a test.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,11 @@ use std::thread;
 use serde_json::Value;
 
 use super::{cluster, done, until};
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
 
 /// An operator that runs until it is dropped.
 pub(crate) struct Operator {
