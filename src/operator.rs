@@ -24,10 +24,12 @@ mod health;
 mod kinds;
 mod leader;
 mod ledger;
+mod rights;
 mod run;
 mod scope;
 mod serving;
 mod settle;
+mod sighting;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -35,4 +37,5 @@ mod watch;
 mod webhook;
 
 pub use arguments::Arguments;
+pub use rights::manifests;
 pub use run::{Failure, run};

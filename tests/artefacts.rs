@@ -1,6 +1,6 @@
-//! Generated files are what the code generates: the schemas of the resources, the custom resources of a cluster, the messages
-//! of the distribution protocol, and the references of the command line, of the resources, of detectors, of routes and of
-//! refusals.
+//! Generated files are what the code generates: the schemas of the resources, the custom resources of a cluster and the
+//! operator's rights in it, the messages of the distribution protocol, and the references of the command line, of the
+//! resources, of detectors, of routes and of refusals.
 //! `UPDATE=1` rewrites them.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
@@ -73,6 +73,14 @@ fn resources() -> Value {
 fn the_schema_of_the_resources_is_current() {
     let schema = resources();
     check("schema/countersign.dev_v1alpha1.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+}
+
+#[cfg(feature = "operator")]
+#[test]
+fn the_rights_of_the_operator_are_current() {
+    for (file, text) in countersign::operator::manifests("countersign-system") {
+        check(&format!("config/rbac/{file}"), &text);
+    }
 }
 
 #[cfg(feature = "operator")]

@@ -9,6 +9,10 @@ mod cluster;
 mod leader;
 #[path = "control/operator.rs"]
 mod operator;
+#[path = "control/relay.rs"]
+mod relay;
+#[path = "control/rights.rs"]
+mod rights;
 #[path = "control/sight.rs"]
 mod sight;
 #[path = "control/webhook.rs"]
@@ -26,6 +30,10 @@ use serde_json::Value;
 /// How often a condition is looked at, and how often at most: a minute.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 1_200;
+
+const DENY: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Deny}}]";
+const HOLD: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Hold, chain: legal}}]";
+const CHAIN: &str = "stages: [{name: legal, approvers: [{group: legal}]}]";
 
 /// The control plane, with our custom resources.
 fn cluster() -> &'static Cluster {

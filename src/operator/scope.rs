@@ -26,7 +26,7 @@ impl Scope {
     }
 
     /// What is to be listed and watched to see all of a kind that lives in namespaces.
-    pub(super) fn apis<R: Resource>(&self, client: &Client, kind: &R::DynamicType) -> Vec<Api<R>>
+    pub(super) fn apis<R>(&self, client: &Client, kind: &R::DynamicType) -> Vec<Api<R>>
     where
         R: Resource<Scope = kube::core::DynamicResourceScope>,
     {
@@ -91,17 +91,14 @@ impl<K: Ord + Clone> Joined<K> {
                 if first { vec![Change::ListBegins] } else { Vec::new() }
             }
             Event::InitApply(object) | Event::Apply(object) => read(&object).map_or_else(Vec::new, |(key, value)| {
-                vec![match value {
-                    Some(value) => {
-                        part.named.insert(key.clone());
-                        part.there.insert(key.clone());
-                        Change::There(key, value)
-                    }
-                    None => {
-                        part.there.remove(&key);
-                        Change::Gone(key)
-                    }
-                }]
+                if let Some(value) = value {
+                    part.named.insert(key.clone());
+                    part.there.insert(key.clone());
+                    vec![Change::There(key, value)]
+                } else {
+                    part.there.remove(&key);
+                    vec![Change::Gone(key)]
+                }
             }),
             Event::Delete(object) => read(&object).map_or_else(Vec::new, |(key, _)| {
                 part.there.remove(&key);

@@ -77,17 +77,14 @@ fn keep(arguments: &Arguments, current: &Arc<Current>, around: Surroundings, kee
         sight: arguments.sight(),
     });
     let is_told = registration.is_some();
-    match &arguments.serving.certificates {
-        Some(folder) => {
-            keeping.spawn(follow_folder(folder.clone(), Arc::clone(current)));
-        }
-        None => {
-            let names = arguments.serving.names(&namespace);
-            let (client, term) = (around.client.clone(), around.term.clone());
-            let keeper = Keeper::new(client, &namespace, names, Arc::clone(current), term, Arc::clone(&around.clock));
-            let keeper = if is_told { keeper.announced_by(announced.subscribe()) } else { keeper };
-            keeping.spawn(keeper.keep());
-        }
+    if let Some(folder) = &arguments.serving.certificates {
+        keeping.spawn(follow_folder(folder.clone(), Arc::clone(current)));
+    } else {
+        let names = arguments.serving.names(&namespace);
+        let (client, term) = (around.client.clone(), around.term.clone());
+        let keeper = Keeper::new(client, &namespace, names, Arc::clone(current), term, Arc::clone(&around.clock));
+        let keeper = if is_told { keeper.announced_by(announced.subscribe()) } else { keeper };
+        keeping.spawn(keeper.keep());
     }
     if let Some(registration) = registration {
         keeping.spawn(registration.keep(around.client, around.term, current.trusted(), announced));

@@ -3,19 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::Value;
 
-use super::{cluster, done, until};
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use super::{LOOK_EVERY, cluster, done, until};
 
 /// An operator that runs until it is dropped.
 pub(crate) struct Operator {
@@ -54,6 +49,27 @@ impl Operator {
         let operator = Self::start_as(cluster().admin(), namespace, &arguments);
         operator.ready();
         operator
+    }
+
+    /// Starts one as somebody whose webhook the API server asks.
+    pub(crate) fn start_asked_as(person: &Path, namespace: &str, arguments: &[&str]) -> Self {
+        loop {
+            // Another program may take the port between the moment it was free and the moment it is bound.
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let (listen, url) = (format!("127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"));
+            let asked = ["--webhook-listen", &listen, "--webhook-url", &url, "--lease-duration", "2s"];
+            let mut operator = Self::start_as(person.to_owned(), namespace, &[&asked, arguments].concat());
+            let mut served = None;
+            while served.is_none() {
+                thread::sleep(LOOK_EVERY);
+                let is_served = operator.said().iter().any(|line| line["message"] == "the webhook is served");
+                let ended = operator.process.try_wait().unwrap().is_some();
+                served = (is_served || ended).then_some(is_served);
+            }
+            if served == Some(true) {
+                return operator;
+            }
+        }
     }
 
     /// Waits until it is ready.

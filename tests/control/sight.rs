@@ -1,9 +1,7 @@
 //! An operator that is told which namespaces it is for.
 
 use super::operator::Operator;
-use super::{accepted, apply, cluster, object, until};
-
-const DENY: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Deny}}]";
+use super::{DENY, accepted, apply, cluster, object, until};
 
 fn deployment(name: &str) -> String {
     format!(

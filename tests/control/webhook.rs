@@ -2,32 +2,17 @@
 
 use serde_json::Value;
 
-use super::operator::{Operator, free_port};
-use super::{accepted, apply, cluster, done, object, told, until, yaml};
+use super::operator::Operator;
+use super::{CHAIN, DENY, HOLD, accepted, apply, cluster, done, object, told, until, yaml};
 
-const DENY: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Deny}}]";
 const BAD: &str = "rules: [{name: a, match: {regex: ['(']}, action: {type: Deny}}]";
-const HOLD: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Hold, chain: legal}}]";
-const CHAIN: &str = "stages: [{name: legal, approvers: [{group: legal}]}]";
 
 /// An operator for one namespace whose webhook the API server asks.
 fn asked(space: &str) -> Operator {
-    let port = free_port();
-    let (listen, url) = (format!("127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"));
     // Cluster policies are left to whoever asks for them: the tests of other operators have their own.
-    let operator = Operator::start(
-        space,
-        &[
-            "--watch-namespaces",
-            space,
-            "--cluster-policies",
-            "ignore",
-            "--webhook-listen",
-            &listen,
-            "--webhook-url",
-            &url,
-        ],
-    );
+    let arguments = ["--watch-namespaces", space, "--cluster-policies", "ignore"];
+    let operator = Operator::start_asked_as(&cluster().admin(), space, &arguments);
+    operator.ready();
     until_asked(space);
     operator
 }

@@ -17,6 +17,7 @@ use super::rotation::{self, Announced};
 use crate::base::Clock;
 use crate::operator::leader::Term;
 use crate::operator::run::MANAGER;
+use crate::operator::sighting::Sighting;
 
 /// The name of the Secret.
 const SECRET: &str = "countersign-certificates";
@@ -49,8 +50,7 @@ pub(in super::super) struct Keeper {
     clock: Arc<dyn Clock>,
     /// The authorities that whoever is to trust them was told of; `None` where nobody is to be told.
     announced: Option<watch::Receiver<Option<String>>>,
-    /// `None` until it was looked for.
-    seen: Option<Option<Secret>>,
+    seen: Sighting<Secret>,
 }
 
 impl Keeper {
@@ -64,7 +64,7 @@ impl Keeper {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let api = Api::namespaced(client, namespace);
-        Self { api, names, current, term, clock, announced: None, seen: None }
+        Self { api, names, current, term, clock, announced: None, seen: Sighting::Unknown }
     }
 
     /// Waits with new authorities until these are the announced ones.
@@ -98,13 +98,16 @@ impl Keeper {
                 tracing::warn!(%flaw, "what the Secret `{SECRET}` holds is not served with");
             }
         }
-        self.seen = Some(secret);
+        self.seen = secret.into();
     }
 
     /// Replaces what is due; whether everything is as it should be then.
     async fn replace(&mut self) -> bool {
-        let Some(seen) = &self.seen else { return true };
-        let next = match self.next(seen.as_ref()) {
+        if !self.seen.is_known() {
+            return true;
+        }
+        let seen = self.seen.there();
+        let next = match self.next(seen) {
             Ok(None) => return true,
             Ok(Some(next)) => next,
             Err(flaw) => {
@@ -112,7 +115,7 @@ impl Keeper {
                 return false;
             }
         };
-        match self.write(seen.clone(), &next).await {
+        match self.write(seen.cloned(), &next).await {
             Ok(secret) => {
                 tracing::info!(authorities = next.authorities.len(), until = %next.leaf.about.until, "certificates are replaced");
                 self.saw(Some(secret));

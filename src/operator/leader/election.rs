@@ -87,8 +87,8 @@ impl Election {
 
     /// What is to be done now.
     pub(super) fn next(&self, now: Duration) -> Step {
-        if now < self.rest_until {
-            return Step::Wait(self.rest_until - now);
+        if let Some(rest) = self.rest_until.checked_sub(now).filter(|rest| !rest.is_zero()) {
+            return Step::Wait(rest);
         }
         let (lease, at) = match &self.known {
             Knowledge::Nothing => return Step::Look,
@@ -100,7 +100,8 @@ impl Election {
             Some(holder) if holder == self.me => self.renewed.map_or(now, |at| at + self.timing.renew_every),
             Some(_) => at + length(lease).unwrap_or(self.timing.lease),
         };
-        if due <= now { Step::Hold } else { Step::Wait(due - now) }
+        let rest = due.saturating_sub(now);
+        if rest.is_zero() { Step::Hold } else { Step::Wait(rest) }
     }
 
     /// The Lease was read, or a watch brought it.

@@ -19,6 +19,7 @@ use crate::operator::kinds::Kind;
 use crate::operator::leader::Term;
 use crate::operator::run::MANAGER;
 use crate::operator::scope::Scope;
+use crate::operator::sighting::Sighting;
 use crate::operator::watch::Sight;
 
 /// The one webhook of the configuration.
@@ -70,11 +71,11 @@ impl Registration {
         let name = self.name();
         let mut sightings = watcher::watch_object(api.clone(), &name).default_backoff().boxed();
         let (mut led, mut rest) = (false, NEVER);
-        let mut seen: Option<Option<ValidatingWebhookConfiguration>> = None;
+        let mut seen = Sighting::Unknown;
         loop {
             tokio::select! {
                 sighting = sightings.next() => match sighting {
-                    Some(Ok(configuration)) => seen = Some(configuration),
+                    Some(Ok(configuration)) => seen = configuration.into(),
                     Some(Err(error)) => tracing::warn!(%error, "the watch of the webhook configuration failed and begins again"),
                     None => return,
                 },
@@ -84,15 +85,15 @@ impl Registration {
             }
             rest = NEVER;
             let authorities = trusted.borrow_and_update().clone();
-            let (Some(authorities), Some(found)) = (authorities, &seen) else { continue };
-            if self.is_told(found.as_ref(), &authorities) {
+            let Some(authorities) = authorities.filter(|_| seen.is_known()) else { continue };
+            if self.is_told(seen.there(), &authorities) {
                 announced.send_replace(Some(authorities));
             } else if term.holds() {
                 let left = term.left().min(WRITE_MAX);
-                match tokio::time::timeout(left, self.tell(&api, found.as_ref(), &authorities)).await {
+                match tokio::time::timeout(left, self.tell(&api, seen.there(), &authorities)).await {
                     Ok(Ok(configuration)) => {
                         tracing::info!(name, "the API server was told how to ask the webhook");
-                        seen = Some(Some(configuration));
+                        seen = Some(configuration).into();
                         announced.send_replace(Some(authorities));
                     }
                     // Somebody else was first: the watch brings what it is now.

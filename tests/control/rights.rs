@@ -1,0 +1,85 @@
+//! The operator with the rights of `config/rbac/` and no others, in a cluster of its own, because it looks at all namespaces.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::cluster::Cluster;
+use super::operator::Operator;
+use super::{CHAIN, DENY, HOLD, done, told, until, yaml};
+
+/// A kubeconfig of the operator's own account.
+fn account(cluster: &Cluster) -> PathBuf {
+    let token = done(&cluster.kubectl(&["create", "token", "-n", "countersign-system", "countersign-operator"], ""));
+    let mut config: Value = serde_json::from_slice(&std::fs::read(cluster.admin()).unwrap()).unwrap();
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let path = cluster.admin().with_file_name("operator.kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+fn deployment() -> &'static str {
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: llama, labels: {countersign.dev/inject: enabled}}\nspec:\n  \
+     selector: {matchLabels: {app: llama}}\n  template:\n    metadata: {labels: {app: llama}}\n    \
+     spec: {containers: [{name: model, image: model}]}\n"
+}
+
+#[test]
+fn the_operator_needs_no_rights_but_those_that_are_written_down() {
+    let cluster = Cluster::start();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    done(&cluster.kubectl(&["apply", "--server-side", "-f", root.join("crds").to_str().unwrap()], ""));
+    done(&cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], ""));
+    for file in ["own.yaml", "cluster.yaml", "everywhere.yaml"] {
+        done(&cluster.kubectl(&["apply", "-f", root.join("config/rbac").join(file).to_str().unwrap()], ""));
+    }
+    let space = cluster.namespace("models");
+    let start = || Operator::start_asked_as(&account(&cluster), "countersign-system", &[]);
+
+    let mut first = start();
+    first.ready();
+    first.until_leads();
+    let apply = |kind: &str, name: &str, spec: &str| {
+        done(&cluster.kubectl(&["apply", "-n", &space, "-f", "-"], &yaml(kind, name, spec)));
+    };
+    apply("ApprovalPolicy", "p", HOLD);
+    apply("ApprovalChain", "legal", CHAIN);
+    apply("ClusterApprovalChain", "legal", CHAIN);
+    apply("ClusterApprovalPolicy", "floor", DENY);
+    done(&cluster.kubectl(&["create", "-n", &space, "-f", "-"], deployment()));
+    for resource in ["apol/p", "achain/legal", "cachain/legal", "capol/floor"] {
+        done(&cluster.kubectl(&["wait", "-n", &space, "--for=condition=Accepted", "--timeout=60s", resource], ""));
+    }
+    until("known", || (first.metric("countersign_operator_workloads{state=\"current\"}") > 0.5).then_some(()));
+    until("asked", || {
+        let bad = "rules: [{name: a, match: {regex: ['(']}, action: {type: Deny}}]";
+        let tried = cluster
+            .kubectl(&["create", "--dry-run=server", "-n", &space, "-f", "-"], &yaml("ApprovalPolicy", "q", bad));
+        told(&tried).contains("not a regular expression").then_some(())
+    });
+    // Everything that is mended and replaced.
+    let configuration = "validatingwebhookconfiguration/countersign.countersign-system";
+    let patch = r#"[{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}]"#;
+    done(&cluster.kubectl(&["patch", configuration, "--type=json", "-p", patch], ""));
+    let secret = ["-n", "countersign-system", "secret/countersign-certificates"];
+    let patch = r#"[{"op": "replace", "path": "/data/ca.crt", "value": ""}]"#;
+    done(&cluster.kubectl(&[&["patch"], &secret[..], &["--type=json", "-p", patch]].concat(), ""));
+    let field = |object: &[&str], path: &str| {
+        let path = format!("jsonpath={path}");
+        done(&cluster.kubectl(&[&["get"], object, &["-o", &path]].concat(), ""))
+    };
+    until("mended", || {
+        let told = field(&[configuration], "{.webhooks[0].clientConfig.caBundle}");
+        (!told.is_empty() && told == field(&secret, "{.data.ca\\.crt}")).then_some(())
+    });
+    // Another takes over.
+    let second = start();
+    second.ready();
+    first.signal("TERM");
+    first.ended();
+    second.until_leads();
+    for operator in [first, second] {
+        let refused = operator.said().into_iter().find(|line| line.to_string().contains("forbidden"));
+        assert_eq!(refused, None);
+    }
+}
