@@ -24,6 +24,16 @@ fn deployment() -> &'static str {
      spec: {containers: [{name: model, image: model}]}\n"
 }
 
+/// Waits, as long as nothing was refused.
+#[track_caller]
+fn until_seen<T>(operator: &Operator, what: &str, look: impl Fn() -> Option<T>) -> T {
+    until(what, || {
+        let refused = operator.said().into_iter().find(|line| line.to_string().contains("forbidden"));
+        assert_eq!(refused, None);
+        look()
+    })
+}
+
 #[test]
 fn the_operator_needs_no_rights_but_those_that_are_written_down() {
     let cluster = Cluster::start();
@@ -37,8 +47,8 @@ fn the_operator_needs_no_rights_but_those_that_are_written_down() {
     let start = || Operator::start_asked_as(&account(&cluster), "countersign-system", &[]);
 
     let mut first = start();
-    first.ready();
-    first.until_leads();
+    until_seen(&first, "a leader", || first.leads().then_some(()));
+    until_seen(&first, "ready", || first.get("/readyz").starts_with("HTTP/1.1 200").then_some(()));
     let apply = |kind: &str, name: &str, spec: &str| {
         done(&cluster.kubectl(&["apply", "-n", &space, "-f", "-"], &yaml(kind, name, spec)));
     };
@@ -48,13 +58,16 @@ fn the_operator_needs_no_rights_but_those_that_are_written_down() {
     apply("ClusterApprovalPolicy", "floor", DENY);
     done(&cluster.kubectl(&["create", "-n", &space, "-f", "-"], deployment()));
     for resource in ["apol/p", "achain/legal", "cachain/legal", "capol/floor"] {
-        done(&cluster.kubectl(&["wait", "-n", &space, "--for=condition=Accepted", "--timeout=60s", resource], ""));
+        let accepted = ["wait", "-n", &space, "--for=condition=Accepted", "--timeout=0", resource];
+        until_seen(&first, "accepted", || cluster.kubectl(&accepted, "").status.success().then_some(()));
     }
-    until("known", || (first.metric("countersign_operator_workloads{state=\"current\"}") > 0.5).then_some(()));
-    until("asked", || {
+    until_seen(&first, "known", || {
+        (first.metric("countersign_operator_workloads{state=\"current\"}") > 0.5).then_some(())
+    });
+    until_seen(&first, "asked", || {
         let bad = "rules: [{name: a, match: {regex: ['(']}, action: {type: Deny}}]";
-        let tried = cluster
-            .kubectl(&["create", "--dry-run=server", "-n", &space, "-f", "-"], &yaml("ApprovalPolicy", "q", bad));
+        let bad = yaml("ApprovalPolicy", "q", bad);
+        let tried = cluster.kubectl(&["create", "--dry-run=server", "-n", &space, "-f", "-"], &bad);
         told(&tried).contains("not a regular expression").then_some(())
     });
     // Everything that is mended and replaced.
@@ -68,18 +81,15 @@ fn the_operator_needs_no_rights_but_those_that_are_written_down() {
         let path = format!("jsonpath={path}");
         done(&cluster.kubectl(&[&["get"], object, &["-o", &path]].concat(), ""))
     };
-    until("mended", || {
+    until_seen(&first, "mended", || {
         let told = field(&[configuration], "{.webhooks[0].clientConfig.caBundle}");
         (!told.is_empty() && told == field(&secret, "{.data.ca\\.crt}")).then_some(())
     });
     // Another takes over.
     let second = start();
-    second.ready();
+    until_seen(&second, "ready", || second.get("/readyz").starts_with("HTTP/1.1 200").then_some(()));
     first.signal("TERM");
     first.ended();
-    second.until_leads();
-    for operator in [first, second] {
-        let refused = operator.said().into_iter().find(|line| line.to_string().contains("forbidden"));
-        assert_eq!(refused, None);
-    }
+    until_seen(&second, "a leader", || second.leads().then_some(()));
+    until_seen(&first, "nothing refused", || Some(()));
 }

@@ -1,5 +1,7 @@
 //! The webhook, as people meet it with kubectl, and the certificate that it serves with.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::operator::Operator;
@@ -165,4 +167,44 @@ fn a_certificate_that_is_lost_is_made_again_and_all_replicas_serve_with_it() {
     }
     drop(first);
     second.until_leads();
+}
+
+/// Fills a folder like cert-manager does, with an authority of its own.
+fn fill(folder: &std::path::Path, days: u32) {
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (authority_key, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+    let mut leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    leaf.not_after = rcgen::date_time_ymd(2049, 1, 1) + Duration::from_hours(24) * days;
+    let whole = authority.self_signed(&authority_key).unwrap();
+    let leaf = leaf.signed_by(&key, &rcgen::Issuer::new(authority, &authority_key)).unwrap();
+    // Not all at once: what does not fit together in between is not served with.
+    std::fs::write(folder.join("tls.key"), key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("ca.crt"), whole.pem()).unwrap();
+    std::fs::write(folder.join("tls.crt"), leaf.pem()).unwrap();
+}
+
+#[test]
+fn certificates_that_somebody_else_renews_are_served_with_when_they_change() {
+    let space = cluster().namespace("folder");
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--watch-namespaces", &space, "--cluster-policies", "ignore", "--certificates"];
+    let arguments = [&arguments[..], &[folder.path().to_str().unwrap()]].concat();
+    let operator = Operator::start_asked_as(&cluster().admin(), &space, &arguments);
+    until("without one", || operator.get("/readyz").contains("no certificate").then_some(()));
+    let expiry = || operator.metric("countersign_operator_certificate_expiry_timestamp");
+    let mut seen = 0.0;
+    for days in [1, 2] {
+        fill(folder.path(), days);
+        until("served with", || (expiry() > seen).then_some(()));
+        seen = expiry();
+        let told = std::fs::read_to_string(folder.path().join("ca.crt")).unwrap();
+        until("told", || {
+            let bundle = configuration(&space)?["webhooks"][0]["clientConfig"]["caBundle"].clone();
+            (bundle == base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &told)).then_some(())
+        });
+        until_asked(&space);
+    }
+    operator.ready();
+    assert!(object(&space, "secret/countersign-certificates").is_none());
 }
