@@ -52,4 +52,6 @@ pub enum Object {
     ApprovalChain(chain::ApprovalChain),
     /// A chain of approvers for cluster policies.
     ClusterApprovalChain(chain::ApprovalChain),
+    /// What loosens a policy for a time.
+    ApprovalException(exception::ApprovalException),
 }

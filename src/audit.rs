@@ -65,7 +65,10 @@ mod verify;
 mod writer;
 
 pub use chain::{Head, HeadParse};
-pub use entry::{AnswerEnd, Caller, Event, FindingRecord, GapRecord, GrantUsed, Outcome, QueryCompleted, QueryJudged};
+pub use entry::{
+    AnswerEnd, Caller, Event, ExceptionRecord, FindingRecord, GapRecord, GrantUsed, Outcome, QueryCompleted,
+    QueryJudged,
+};
 pub use log::{Log, OpenFailure, Opened, Options, in_use};
 pub use read::{Entry, ReadFailure};
 pub use sync::{Durability, SYNC_EVERY};

@@ -2,7 +2,8 @@
 //!
 //! # Flow
 //! [`read`] turns the text of a file into [`Document`]s; [`compile`] turns documents into what one workload's gate
-//! loads ([`load`] for the gate itself), [`check`] does the same for no workload in particular; [`render`] shows a [`Diagnostic`] to people.
+//! loads ([`load`] for the gate itself), [`check`] does the same for no workload in particular; [`ended`] says which exceptions
+//! have ended, which is no matter of compiling; [`render`] shows a [`Diagnostic`] to people.
 //!
 //! # Guarantees
 //! * What compiles can be loaded: admission, controllers, the command line and the stand-alone gate call this room.
@@ -21,6 +22,7 @@ mod de;
 mod diagnostic;
 mod document;
 mod duration;
+mod exception;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -42,4 +44,5 @@ pub use build::{Compilation, check, compile, load};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use document::{Document, read, read_value};
 pub use duration::{DurationFlaw, duration, show as show_duration};
+pub use exception::{end_of, ended};
 pub use render::{position, render};

@@ -6,12 +6,13 @@
 //!
 //! Inside: `set` compiles policies, with `node` for conditions, `lexicon`, `pattern` and `atoms` for what is looked for in
 //! texts, and `cel`; `scan` reads a query once (`layer`, `view`); `concerned` says which conditions `evaluate` asks,
-//! `opinion` and `coverage` gather what they say, `judge` and `redaction` do it; `cause` and `similar` say what
-//! holds a query and which others are like it, `explain` says why.
+//! `opinion` and `coverage` gather what they say, `exception` lifts some of it, `judge` and `redaction` do it; `cause` and
+//! `similar` say what holds a query and which others are like it, `explain` says why.
 //!
 //! # Guarantees
 //! * All rules are judged; the most restrictive verdict wins; an error counts as the rule's `onError`.
-//! * Adding a rule never loosens a verdict.
+//! * Adding a rule never loosens a verdict; adding an [`Exception`] loosens the rules that it names, until its end, and nothing
+//!   else.
 //! * A [`Clearance`] can be made here only, and owns the very bytes that may be forwarded.
 //! * No prompt makes matching slow: patterns run only where a literal of theirs was found, in bounded windows, and a
 //!   rule set whose worst case is over its budget is refused by [`RuleSet::build`].
@@ -34,6 +35,7 @@ mod context;
 mod coverage;
 mod engine;
 mod evaluate;
+mod exception;
 mod explain;
 mod guard;
 mod judge;
@@ -59,7 +61,10 @@ mod view;
 
 pub use cause::{CAUSES_MAX, Cause, Causes};
 pub use context::{Caller, Context, Posture, Workload};
-pub use explain::{Because, Explanation, GapExplanation, PolicyExplanation, Reason, RuleExplanation, explain};
+pub use exception::{Excepted, Exception};
+pub use explain::{
+    Because, Explanation, GapExplanation, GapSaying, PolicyExplanation, Reason, RuleExplanation, explain,
+};
 pub use judge::{judge, observe, pass};
 pub use judgement::{Basis, Clearance, Denial, DenialCode, Finding, Held, Judgement, Ruling, Verdict};
 pub use policy::{

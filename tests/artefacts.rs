@@ -10,6 +10,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use countersign::api::chain::ApprovalChain;
+use countersign::api::exception::ApprovalException;
 use countersign::api::policy::ApprovalPolicy;
 use countersign::cli::Cli;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -58,6 +59,7 @@ fn resources() -> Value {
         resource::<ApprovalPolicy>(&mut generator, "ClusterApprovalPolicy"),
         resource::<ApprovalChain>(&mut generator, "ApprovalChain"),
         resource::<ApprovalChain>(&mut generator, "ClusterApprovalChain"),
+        resource::<ApprovalException>(&mut generator, "ApprovalException"),
     ];
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

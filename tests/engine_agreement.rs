@@ -12,10 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign::query::{Query, Role, RoleSet};
 use countersign::rules::{
-    self, Action, Caller, CelExpr, Context, DenialCode, Failure, Fallbacks, Judgement, Matcher, Mode, Policy,
-    PolicyRef, Posture, Rates, Rule, RuleSet, Ruling, Subject, TextMatch, Verdict, Workload,
+    self, Action, Caller, CelExpr, Context, DenialCode, Exception, Failure, Fallbacks, Judgement, Matcher, Mode,
+    Policy, PolicyRef, Posture, Rates, Rule, RuleSet, Ruling, Subject, TextMatch, Verdict, Workload,
 };
 use countersign::wire::{self, Format, Server};
+use jiff::{Timestamp, ToSpan as _};
 use naive::Truth;
 use proptest::prelude::*;
 
@@ -171,7 +172,14 @@ fn caller() -> Caller {
 }
 
 fn judge(policies: Vec<Policy>, query: Query) -> Judgement {
-    let set = RuleSet::build(policies).expect("is within all limits");
+    judged(&RuleSet::build(policies).expect("is within all limits"), query)
+}
+
+fn judge_excepting(policies: &[Policy], exceptions: &[Exception], query: Query) -> Judgement {
+    judged(&RuleSet::excepting(policies, exceptions).expect("is within all limits"), query)
+}
+
+fn judged(set: &RuleSet, query: Query) -> Judgement {
     let (caller, workload, rates) = (caller(), Workload::default(), Rates::default());
     let context = Context {
         format: Format::OpenaiChat,
@@ -181,20 +189,50 @@ fn judge(policies: Vec<Policy>, query: Query) -> Judgement {
         caller: &caller,
         workload: &workload,
         posture: Posture::Enforce,
-        now: "2026-11-23T10:00:00Z".parse().expect("is a time"),
+        now: NOW,
         rates: &rates,
     };
-    rules::judge(&set, query, &context)
+    rules::judge(set, query, &context)
 }
 
 fn naively(policies: &[Policy], query: &Query) -> naive::Opinion {
     naive::judge(policies, query, ASKED, &answered)
 }
 
-const ASKED: naive::Asked<'_> = naive::Asked { server: Server::Vllm, path: "/v1/chat/completions" };
+/// 2026-11-23T10:00:00Z.
+const NOW: Timestamp = Timestamp::constant(1_795_428_000, 0);
+
+const ASKED: naive::Asked<'_> =
+    naive::Asked { server: Server::Vllm, path: "/v1/chat/completions", now: NOW, exceptions: &[] };
 
 fn answered(source: &str) -> Truth {
     EXPRESSIONS.iter().find(|(known, _)| *known == source).expect("is in the table").1
+}
+
+/// Exceptions from some rules of some policies, and from some that are not there; some have just ended.
+fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
+    let one = (0..4usize, prop::sample::subsequence(&["r0", "r1", "r2", "r3"][..], 1..4), any::<bool>());
+    prop::collection::vec(one, 0..4).prop_map(|all| {
+        let numbered = all.into_iter().enumerate();
+        numbered.map(|(number, (policy, rules, ended))| exception(number, policy, &rules, ended)).collect()
+    })
+}
+
+fn exception(number: usize, policy: usize, rules: &[&str], ended: bool) -> Exception {
+    Exception {
+        name: format!("e{number}"),
+        policy: PolicyRef { namespace: None, name: format!("p{policy}") },
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        until: if ended { NOW } else { NOW + 1.nanosecond() },
+        reason: "a test".to_owned(),
+        approver: "ada".to_owned(),
+    }
+}
+
+/// Everything that a judgement says of one rule, in order.
+fn said_of(judgement: &Judgement, lifted: &BTreeSet<(String, String)>) -> Vec<String> {
+    let others = judgement.findings.iter().filter(|f| !lifted.contains(&(f.policy.to_string(), f.rule.to_string())));
+    others.map(|finding| format!("{finding:?}")).collect()
 }
 
 /// Mostly conditions that a release can be remembered for.
@@ -315,6 +353,48 @@ proptest! {
         let mut with = policies;
         with.push(policy_of(9, vec![more], Mode::Enforce));
         prop_assert!(judge(with, decode(&messages)).verdict >= before.verdict);
+    }
+
+    #[test]
+    fn an_exception_lifts_the_rules_that_it_names_and_nothing_else(
+        policies in policies(), exceptions in exceptions(), messages in query()
+    ) {
+        LazyLock::force(&WARM);
+        let query = decode(&messages);
+        let expected = naive::judge(&policies, &query, naive::Asked { exceptions: &exceptions, ..ASKED }, &answered);
+        let without = judge(policies.clone(), query.clone());
+        let with = judge_excepting(&policies, &exceptions, query);
+        let name = |one: &rules::Excepted| (one.exception.name.clone(), one.policy.to_string(), one.rule.to_string());
+        let lifted: BTreeSet<_> = with.excepted.iter().map(name).collect();
+        prop_assert_eq!(&lifted, &expected.lifted);
+        let lifted: BTreeSet<_> = lifted.into_iter().map(|(_, policy, rule)| (policy, rule)).collect();
+        prop_assert_eq!(said_of(&with, &BTreeSet::new()), said_of(&without, &lifted));
+        if !redaction_failed(&without) && !redaction_failed(&with) {
+            prop_assert!(with.verdict <= without.verdict && with.verdict_if_enforced <= without.verdict_if_enforced);
+        }
+        if !redaction_failed(&with) {
+            prop_assert_eq!(with.verdict, expected.verdict);
+            prop_assert_eq!(with.verdict_if_enforced, expected.verdict_if_enforced);
+        }
+    }
+
+    #[test]
+    fn exceptions_that_have_ended_change_nothing(
+        policies in policies(), exceptions in exceptions(), messages in query()
+    ) {
+        let ended: Vec<_> = exceptions.into_iter().map(|one| Exception { until: NOW, ..one }).collect();
+        let (without, with) = (judge(policies.clone(), decode(&messages)), judge_excepting(&policies, &ended, decode(&messages)));
+        let said = |judgement: &Judgement| {
+            let Judgement { verdict, verdict_if_enforced, findings, alerts, excepted, .. } = judgement;
+            let ruling = match &judgement.ruling {
+                Ruling::Clear(clearance) => format!("{:?} {:?}", clearance.basis(), clearance.body()),
+                Ruling::Hold(held) => format!("{:?} {:?} {:?}", held.body(), held.chains(), held.causes()),
+                Ruling::Deny(denial) => format!("{denial:?}"),
+            };
+            format!("{verdict:?} {verdict_if_enforced:?} {findings:?} {alerts:?} {excepted:?} {ruling}")
+        };
+        prop_assert_eq!(said(&without), said(&with));
+        prop_assert_eq!(without.revision == with.revision, ended.is_empty());
     }
 
     #[test]

@@ -84,6 +84,46 @@ fn explain(body: &str, more: &[&str]) -> Value {
     json(&output)
 }
 
+#[test]
+fn explain_shows_what_an_exception_lifts_until_when_and_who_answers_for_it() {
+    let policies =
+        ["-p", "tests/corpus/rules/policies/exceptions.yaml", "--namespace", "models", "--label", "app=llama"];
+    let explained = explain(&chat("jupiter"), &policies);
+    assert_eq!((&explained["verdict"], &explained["exceptions"][0]), (&"Allow".into(), &"cluster-rules".into()));
+    let jupiter = rule(&explained, "floor", "hold-jupiter");
+    assert_eq!(
+        (&jupiter["result"], &jupiter["matches"][0]["texts"][0]["text"]),
+        (&"matched".into(), &"jupiter".into())
+    );
+    let lifted = &jupiter["exception"];
+    assert_eq!((&lifted["name"], &lifted["approver"]), (&"cluster-rules".into(), &"alice".into()));
+    assert_eq!(
+        (&lifted["until"], &lifted["reason"]),
+        (&"2099-12-31T23:59:59Z".into(), &"The planets are being studied.".into())
+    );
+    assert!(rule(&explained, "floor", "no-mercury")["exception"].is_null(), "it has ended");
+
+    let shown = run(&[&["explain", "-"], &policies[..]].concat(), &chat("jupiter"));
+    let (shown, noted) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    for text in [
+        "excepted  cluster-rules\n",
+        "hold-jupiter matches, but is excepted\n",
+        "exception cluster-rules until 2099-12-31T23:59:59Z, by alice: The planets are being studied.\n",
+    ] {
+        assert!(shown.contains(text), "{text:?} is not in {shown}");
+    }
+    assert!(noted.contains("it has ended: it loosens nothing any more"), "{noted}");
+}
+
+#[test]
+fn lint_counts_exceptions_and_warns_of_those_that_have_ended() {
+    let summary = "ok: 2 policies with 5 exceptions and 2 chains in 1 file, 1 warning\n";
+    let shown =
+        ["warning: it has ended", "exceptions.yaml:71:14", "in: ApprovalException ended, `spec.expiresAt`", summary];
+    check(&["lint", "tests/corpus/rules/policies/exceptions.yaml"], 0, &shown);
+    check(&["lint", "config/samples/cluster"], 0, &["ok: 1 policy with 1 exception and 1 chain in 2 files"]);
+}
+
 fn chat(text: &str) -> String {
     serde_json::json!({"model": "m", "messages": [{"role": "user", "content": text}]}).to_string()
 }

@@ -2,13 +2,39 @@
 //!
 //! The one kind that loosens, and so the one with an end, a reason and somebody who answers for it. Creating it needs the
 //! verb `approve` on what it excepts from.
+//!
+//! ```yaml
+//! apiVersion: countersign.dev/v1alpha1
+//! kind: ApprovalException
+//! metadata: {name: migration}
+//! spec:
+//!   policy: {kind: ClusterApprovalPolicy, name: floor}
+//!   rules: [no-customer-names]
+//!   namespaces: [research]
+//!   expiresAt: "2026-12-31T23:59:59Z"
+//!   reason: The archive is read in until the end of the year.
+//!   approver: alice
+//! ```
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Metadata;
 use super::limits::{EXCEPTED_RULES_MAX, LABEL_CHARS_MAX, NAMESPACES_MAX, REASON_CHARS_MAX, SUBDOMAIN_CHARS_MAX};
-use super::patterns::{LABEL, NOT_BLANK, SUBDOMAIN};
+use super::patterns::{LABEL, MOMENT, NOT_BLANK, SUBDOMAIN};
 use super::selector::LabelSelector;
+
+/// An exception: rules of one policy that do not apply to some workloads for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovalException {
+    /// `countersign.dev/v1alpha1`.
+    pub api_version: String,
+    /// Its name; it has no namespace.
+    pub metadata: Metadata,
+    /// What is wanted.
+    pub spec: ApprovalExceptionSpec,
+}
 
 /// What an exception wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +68,8 @@ use super::selector::LabelSelector;
 pub struct ApprovalExceptionSpec {
     /// From which policy.
     pub policy: ExceptedPolicy,
-    /// From which of its rules and coverage entries, by name.
+    /// From which of its rules and coverage entries, by name. A rule asks for nothing then. Of a coverage entry, `Hold` counts
+    /// as `Allow`, and `Deny` as if it were not there: other policies say what happens, and `Deny` where none does.
     #[schemars(
         length(min = 1, max = EXCEPTED_RULES_MAX),
         inner(length(min = 1, max = LABEL_CHARS_MAX), regex(pattern = LABEL)),
@@ -59,8 +86,8 @@ pub struct ApprovalExceptionSpec {
     /// For which workloads there; empty for all.
     #[serde(default)]
     pub selector: LabelSelector,
-    /// When it ends, RFC 3339: `2026-12-31T23:59:59Z`.
-    #[schemars(length(max = 64), extend("format" = "date-time"))]
+    /// When it ends, RFC 3339: `2026-12-31T23:59:59Z`. From then on it loosens nothing.
+    #[schemars(length(max = 64), regex(pattern = MOMENT), extend("format" = "date-time"))]
     pub expires_at: String,
     /// Why, in a sentence for those who read the record.
     #[schemars(length(min = 1, max = REASON_CHARS_MAX), regex(pattern = NOT_BLANK))]
@@ -76,7 +103,7 @@ pub struct ApprovalExceptionSpec {
 pub struct ExceptedPolicy {
     /// Which kind.
     pub kind: PolicyKind,
-    /// Its name; an `ApprovalPolicy` is looked for in the exception's namespace.
+    /// Its name; an `ApprovalPolicy` is looked for in the one namespace that is named.
     #[schemars(length(min = 1, max = SUBDOMAIN_CHARS_MAX), regex(pattern = SUBDOMAIN))]
     pub name: String,
 }

@@ -35,6 +35,7 @@ fn judged(entry: &QueryJudged, out: &mut Vec<u8>) -> serde_json::Result<()> {
         code,
         findings,
         coverage,
+        exceptions,
         revision,
         body_digest,
         forwarded_digest,
@@ -64,6 +65,7 @@ fn judged(entry: &QueryJudged, out: &mut Vec<u8>) -> serde_json::Result<()> {
     }
     list("findings", findings, out)?;
     list("coverage", coverage, out)?;
+    list("exceptions", exceptions, out)?;
     digest("revision", Some(revision), out);
     digest("bodyDigest", body_digest.as_ref(), out);
     digest("forwardedDigest", forwarded_digest.as_ref(), out);
@@ -157,7 +159,7 @@ fn string(text: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{AnswerEnd, FindingRecord, GapRecord, GrantUsed, Outcome};
+    use crate::audit::{AnswerEnd, ExceptionRecord, FindingRecord, GapRecord, GrantUsed, Outcome};
     use crate::base::{GrantId, HoldId, QueryId};
     use crate::query::GapKind;
     use crate::rules::{PolicyRef, Retention, Verdict};
@@ -184,6 +186,7 @@ mod tests {
             code: None,
             findings: Vec::new(),
             coverage: Vec::new(),
+            exceptions: Vec::new(),
             revision: Digest::of(b"rules"),
             body_digest: None,
             forwarded_digest: None,
@@ -200,6 +203,14 @@ mod tests {
     fn full(text: &str) -> QueryJudged {
         let hold = HoldId::of(Timestamp::UNIX_EPOCH, [1; 10]);
         let policy = PolicyRef { namespace: Some("models".to_owned()), name: text.to_owned() };
+        let exception = ExceptionRecord {
+            exception: text.to_owned(),
+            approver: text.to_owned(),
+            until: Timestamp::UNIX_EPOCH,
+            policy: policy.clone(),
+            rule: text.to_owned(),
+            verdict: Verdict::Hold,
+        };
         let finding = FindingRecord {
             policy,
             rule: text.to_owned(),
@@ -222,6 +233,7 @@ mod tests {
             code: Some(text.to_owned()),
             findings: vec![finding.clone(), finding],
             coverage: vec![GapRecord { kind: GapKind::Image, place: text.to_owned() }],
+            exceptions: vec![exception],
             body_digest: Some(Digest::of(b"body")),
             forwarded_digest: Some(Digest::of(b"forwarded")),
             hold: Some(hold),

@@ -80,6 +80,24 @@ pub struct GapRecord {
     pub place: String,
 }
 
+/// A rule that an exception lifted: it would have matched, or failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExceptionRecord {
+    /// The exception's name.
+    pub exception: String,
+    /// Who answers for it.
+    pub approver: String,
+    /// When it ends.
+    pub until: jiff::Timestamp,
+    /// Whose rule.
+    pub policy: PolicyRef,
+    /// The rule's name.
+    pub rule: String,
+    /// What the rule wants.
+    pub verdict: Verdict,
+}
+
 /// The use of a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -121,6 +139,9 @@ pub struct QueryJudged {
     /// What could not be judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coverage: Vec<GapRecord>,
+    /// What exceptions lifted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<ExceptionRecord>,
     /// The rule set in force.
     pub revision: Digest,
     /// SHA-256 of the body as it was judged (content encodings removed); absent with retention `None`.

@@ -1,4 +1,4 @@
-//! `countersign lint`: checks policies and chains without loading them anywhere.
+//! `countersign lint`: checks policies, exceptions and chains without loading them anywhere.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::console::Tone;
 use super::policies::{Entry, Policies};
 use super::{Console, Exit, Output};
+use crate::base::{Clock as _, SystemClock};
 use crate::compile::{self, Compilation, Diagnostic, Severity};
 
 /// Check policies and approval chains: what passes here can be loaded.
@@ -26,7 +27,10 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console) -> anyhow::Resul
         bail!("there is no *.yaml or *.yml file to check; folders are read without their sub-folders");
     }
     let result = match &policies.documents {
-        Ok(documents) => compile::check(documents),
+        Ok(documents) => compile::check(documents).map(|mut compilation| {
+            compilation.warnings.extend(compile::ended(documents, SystemClock::default().now()));
+            compilation
+        }),
         Err(found) => Err(found.clone()),
     };
     let found = match &result {
@@ -56,12 +60,18 @@ fn summary(policies: &Policies, compiled: Option<&Compilation>, found: &[Diagnos
     };
     match compiled {
         None => format!("{} in {files}{warnings}", Tone::Bad.paint(&counted(errors, "error"))),
-        Some(compiled) => format!(
-            "{}: {} and {} in {files}{warnings}",
-            Tone::Good.paint("ok"),
-            counted_as(compiled.policies, "policy", "policies"),
-            counted(compiled.chains.len(), "chain"),
-        ),
+        Some(compiled) => {
+            let exceptions = match compiled.exceptions {
+                0 => String::new(),
+                n => format!(" with {}", counted(n, "exception")),
+            };
+            format!(
+                "{}: {}{exceptions} and {} in {files}{warnings}",
+                Tone::Good.paint("ok"),
+                counted_as(compiled.policies, "policy", "policies"),
+                counted(compiled.chains.len(), "chain"),
+            )
+        }
     }
 }
 

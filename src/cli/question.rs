@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::Console;
 use super::policies::Policies;
 use super::trial::{self, ROUTE_DEFAULT, RequestLine, Trial};
-use crate::base::limits;
+use crate::base::{Clock as _, SystemClock, limits};
 use crate::compile::{self, Compilation};
 use crate::rules::{Caller, Rates, Workload};
 use crate::wire::Server;
@@ -71,6 +71,8 @@ impl Question {
         match compiled {
             Ok(compilation) => {
                 policies.note_all(&compilation.warnings, console)?;
+                let documents = policies.documents.as_deref().unwrap_or_default();
+                policies.note_all(&compile::ended(documents, SystemClock::default().now()), console)?;
                 Ok(Some(compilation))
             }
             Err(found) => {

@@ -8,7 +8,7 @@ use super::limits::DIAGNOSTICS_MAX;
 use super::matcher::Trail;
 use super::path::FieldPath;
 use super::report::Report;
-use super::{Diagnostic, Document, Severity, chain, names, policy, selector};
+use super::{Diagnostic, Document, Severity, chain, exception, names, policy, selector};
 use crate::api::policy::{ApprovalPolicy, LabelSelector};
 use crate::api::{Metadata, Object};
 use crate::approvals::Chain;
@@ -30,6 +30,8 @@ pub struct Compilation {
     pub warnings: Vec<Diagnostic>,
     /// How many policies apply.
     pub policies: usize,
+    /// How many exceptions from them do, whether or not they have ended.
+    pub exceptions: usize,
     /// Empty for gates, which never ask.
     trails: BTreeMap<PolicyRef, Trail>,
 }
@@ -71,32 +73,40 @@ fn build(documents: &[Document], workload: Option<&Workload>, kept: Trails) -> R
     // Its table is made when it is first asked, and stays.
     detect::names().next();
     // INVARIANT: what is made apart is copied where it stays.
-    let (chains, prepared, mut found) = apart(|| {
+    let (chains, prepared, exceptions, mut found) = apart(|| {
         let mut found = Vec::new();
         let chains = chains(documents, &mut found);
         let prepared = policies(documents, &chains, workload, &mut found);
-        (chains, prepared, found)
+        let applying = prepared.iter().filter(|p| p.applies).map(|p| &p.strict.name).collect();
+        let exceptions = exception::all(documents, &applying, workload, &mut found);
+        (chains, prepared, exceptions, found)
     });
     if found.iter().any(|d| d.severity == Severity::Error) {
         return Err(worst_first(found));
     }
     unused_chains(documents, &prepared, &mut found);
     let applying = || prepared.iter().filter(|p| p.applies);
-    let rule_set = match RuleSet::of(applying().map(|p| &p.strict)) {
+    let rule_set = match RuleSet::excepting(applying().map(|p| &p.strict), &exceptions) {
         Ok(rule_set) => Arc::new(rule_set),
         Err(failures) => {
             found.extend(failures.into_iter().map(|failure| explain(failure, &prepared)));
             return Err(worst_first(found));
         }
     };
-    let (policies, warnings) = (applying().count(), found.clone());
-    let mut compilation = Compilation { rule_set, chains: chains.clone(), warnings, policies, trails: BTreeMap::new() };
+    let mut compilation = Compilation {
+        rule_set,
+        chains: chains.clone(),
+        warnings: found.clone(),
+        policies: applying().count(),
+        exceptions: exceptions.len(),
+        trails: BTreeMap::new(),
+    };
     match kept {
         Trails::Kept => {
             let origins = prepared.into_iter().filter(|p| p.applies).map(|p| (p.origin.name, p.origin.trail));
             compilation.trails = origins.collect();
         }
-        Trails::Dropped => discard((chains, prepared, found)),
+        Trails::Dropped => discard((chains, prepared, exceptions, found)),
     }
     Ok(compilation)
 }
@@ -150,7 +160,7 @@ fn chains(documents: &[Document], found: &mut Vec<Diagnostic>) -> BTreeMap<Chain
         let (kind, loose, namespaced) = match &document.object {
             Object::ApprovalChain(chain) => ("ApprovalChain", chain, Scoped::Namespace),
             Object::ClusterApprovalChain(chain) => ("ClusterApprovalChain", chain, Scoped::Cluster),
-            Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) => continue,
+            Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) | Object::ApprovalException(_) => continue,
         };
         let name = name(&loose.metadata, namespaced);
         let mut report = Report::new(document, format!("{kind} {name}"));
@@ -176,7 +186,7 @@ fn policies<'a>(
         let (kind, loose, scoped) = match &document.object {
             Object::ApprovalPolicy(policy) => ("ApprovalPolicy", policy, Scoped::Namespace),
             Object::ClusterApprovalPolicy(policy) => ("ClusterApprovalPolicy", policy, Scoped::Cluster),
-            Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => continue,
+            Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) | Object::ApprovalException(_) => continue,
         };
         let name = name(&loose.metadata, scoped);
         let title = format!("{kind} {name}");
@@ -229,17 +239,23 @@ fn applies(name: &PolicyRef, policy: &ApprovalPolicy, workload: &Workload, repor
 
 /// Whether a kind lives in namespaces.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Scoped {
+pub(super) enum Scoped {
+    /// It does.
     Namespace,
+    /// It does not, but one of almost the same name does.
     Cluster,
+    /// It does not, and no other does.
+    ClusterOnly,
 }
 
-fn name(metadata: &Metadata, scoped: Scoped) -> PolicyRef {
+/// How an object is named.
+pub(super) fn name(metadata: &Metadata, scoped: Scoped) -> PolicyRef {
     let namespace = || metadata.namespace.clone().unwrap_or_else(|| NAMESPACE_DEFAULT.to_owned());
     PolicyRef { namespace: (scoped == Scoped::Namespace).then(namespace), name: metadata.name.clone() }
 }
 
-fn metadata(metadata: &Metadata, scoped: Scoped, report: &mut Report<'_>) {
+/// Reports what Kubernetes would not take.
+pub(super) fn metadata(metadata: &Metadata, scoped: Scoped, report: &mut Report<'_>) {
     let path = FieldPath::of("metadata");
     if !names::is_subdomain(&metadata.name) {
         report
@@ -248,16 +264,19 @@ fn metadata(metadata: &Metadata, scoped: Scoped, report: &mut Report<'_>) {
     }
     let Some(namespace) = &metadata.namespace else { return };
     let path = path.field("namespace");
-    if scoped == Scoped::Cluster {
-        report.error(&path, "this kind has no namespace").help("remove it, or use the kind without `Cluster`");
-    } else if !names::is_label(namespace) {
-        report
+    let none = "this kind has no namespace";
+    match scoped {
+        Scoped::Cluster => report.error(&path, none).help("remove it, or use the kind without `Cluster`"),
+        Scoped::ClusterOnly => report.error(&path, none).help("remove it"),
+        Scoped::Namespace if names::is_label(namespace) => {}
+        Scoped::Namespace => report
             .error(&path, format!("`{namespace}` is not a namespace's name"))
-            .help("use lower-case letters, digits and `-`, at most 63");
+            .help("use lower-case letters, digits and `-`, at most 63"),
     }
 }
 
-fn twice(kind: &str, name: &PolicyRef, report: &mut Report<'_>) {
+/// Reports a second object of one name.
+pub(super) fn twice(kind: &str, name: &PolicyRef, report: &mut Report<'_>) {
     let path = FieldPath::of("metadata").field("name");
     report.error(&path, format!("there are two of {kind} `{name}`")).help("rename or remove one of them");
 }
@@ -269,7 +288,7 @@ fn unused_chains(documents: &[Document], policies: &[Prepared<'_>], found: &mut 
         let (kind, loose, scoped) = match &document.object {
             Object::ApprovalChain(chain) => ("ApprovalChain", chain, Scoped::Namespace),
             Object::ClusterApprovalChain(chain) => ("ClusterApprovalChain", chain, Scoped::Cluster),
-            Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) => continue,
+            Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) | Object::ApprovalException(_) => continue,
         };
         let name = name(&loose.metadata, scoped);
         if !used.contains(&name) {

@@ -12,7 +12,8 @@ use super::{Diagnostic, Location, Severity, suggest};
 use crate::api::{API_VERSION, Object};
 
 /// The kinds that are read.
-const KINDS: [&str; 4] = ["ApprovalPolicy", "ClusterApprovalPolicy", "ApprovalChain", "ClusterApprovalChain"];
+const KINDS: [&str; 5] =
+    ["ApprovalPolicy", "ClusterApprovalPolicy", "ApprovalChain", "ClusterApprovalChain", "ApprovalException"];
 /// The fields of Kubernetes' `ObjectMeta`: ours are read, the others are let be, and anything else is a mistake.
 const METADATA: [&str; 15] = [
     "name",
@@ -223,6 +224,7 @@ fn object(root: &Node) -> Result<Object, Complaint> {
         "ClusterApprovalPolicy" => serde::Deserialize::deserialize(Reader(&rest)).map(Object::ClusterApprovalPolicy),
         "ApprovalChain" => serde::Deserialize::deserialize(Reader(&rest)).map(Object::ApprovalChain),
         "ClusterApprovalChain" => serde::Deserialize::deserialize(Reader(&rest)).map(Object::ClusterApprovalChain),
+        "ApprovalException" => serde::Deserialize::deserialize(Reader(&rest)).map(Object::ApprovalException),
         _ => {
             let node = root.get("kind").unwrap_or(root);
             let help = suggest::help(kind, &KINDS);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 // What the schema of the resources says too, so that an API server refuses what is refused here.
 pub(super) use crate::api::limits::{
-    APPROVERS_MAX, CEL_BYTES_MAX, COUNT_MAX, KEYWORD_CHARS_MAX, KEYWORDS_MAX, LIST_MAX, MATCH_DEPTH_MAX,
-    MESSAGE_CHARS_MAX, NAME_BYTES_MAX, QUORUM_MAX, REGEX_BYTES_MAX, RULES_MAX, STAGES_MAX,
+    APPROVERS_MAX, CEL_BYTES_MAX, COUNT_MAX, EXCEPTED_RULES_MAX, KEYWORD_CHARS_MAX, KEYWORDS_MAX, LIST_MAX,
+    MATCH_DEPTH_MAX, MESSAGE_CHARS_MAX, NAME_BYTES_MAX, NAMESPACES_MAX, QUORUM_MAX, REASON_CHARS_MAX, REGEX_BYTES_MAX,
+    RULES_MAX, STAGES_MAX, SUBDOMAIN_CHARS_MAX,
 };
 
 /// Longest file: what etcd takes as one object is 1.5 MB; a keyword list of 10,000 words is about 200 KB.
@@ -18,6 +19,9 @@ pub(super) const NESTING_MAX: usize = 48;
 pub(super) const NODES_MAX: usize = 200_000;
 /// Most problems reported at once; nobody reads on.
 pub(super) const DIAGNOSTICS_MAX: usize = 100;
+
+/// Most exceptions for one workload; those that come later by name loosen nothing. Nobody keeps track of more.
+pub(super) const EXCEPTIONS_MAX: usize = 500;
 
 /// A hold ends after this long unless its chain says otherwise.
 pub(super) const EXPIRES_AFTER_DEFAULT: Duration = Duration::from_hours(1);

@@ -190,6 +190,69 @@ fn policies_are_named_with_their_namespace() {
     assert_eq!(compiled.written(&name, "rules[0].match"), "spec.rules[0].match.keywords");
 }
 
+fn exception(name: &str, rest: &str) -> Document {
+    one(&format!(
+        "apiVersion: countersign.dev/v1alpha1\nkind: ApprovalException\nmetadata: {{name: {name}}}\nspec:\n  \
+         rules: [r]\n  expiresAt: \"2026-12-31T23:59:59Z\"\n  reason: why\n  approver: ada\n{rest}"
+    ))
+}
+
+#[test]
+fn a_workload_gets_the_exceptions_that_name_its_namespace_and_select_it_from_policies_that_apply() {
+    let labels = BTreeMap::from([("app".to_owned(), "llama".to_owned())]);
+    let workload = Workload { namespace: "models".to_owned(), name: "w".to_owned(), labels };
+    let from = |kind: &str, name: &str, rest: &str| format!("  policy: {{kind: {kind}, name: {name}}}\n  {rest}\n");
+    let mut cluster = policy("name: floor", "{}");
+    let Object::ApprovalPolicy(inner) = cluster.object.clone() else { panic!("a policy") };
+    cluster.object = Object::ClusterApprovalPolicy(inner);
+    let policies = [cluster, policy("name: a, namespace: models", "{}"), policy("name: a, namespace: other", "{}")];
+    let applied = |exceptions: &[Document]| {
+        let compiled = compile(&[&policies, exceptions].concat(), &workload).unwrap();
+        let bare = compile(&policies, &workload).unwrap().rule_set.revision();
+        assert_eq!(compiled.exceptions == 0, compiled.rule_set.revision() == bare);
+        compiled.exceptions
+    };
+    for (kind, name, rest, applies) in [
+        ("ClusterApprovalPolicy", "floor", "namespaces: [other, models]", 1),
+        ("ClusterApprovalPolicy", "floor", "namespaces: [other]", 0),
+        ("ApprovalPolicy", "a", "namespaces: [models]", 1),
+        ("ApprovalPolicy", "a", "namespaces: [other]", 0),
+        ("ClusterApprovalPolicy", "a", "namespaces: [models]", 0),
+        ("ApprovalPolicy", "floor", "namespaces: [models]", 0),
+        ("ApprovalPolicy", "a", "namespaces: [models]\n  selector: {matchLabels: {app: llama}}", 1),
+        ("ApprovalPolicy", "a", "namespaces: [models]\n  selector: {matchLabels: {app: mistral}}", 0),
+    ] {
+        assert_eq!(applied(&[exception("e", &from(kind, name, rest))]), applies, "{kind} {name} {rest}");
+    }
+    let many: Vec<_> = (0..501)
+        .map(|n| exception(&format!("e{n:03}"), &from("ApprovalPolicy", "a", "namespaces: [models]")))
+        .collect();
+    assert_eq!(applied(&many), 500);
+    let warnings = compile(&[&policies[..], &many].concat(), &workload).unwrap().warnings;
+    let told: Vec<_> = warnings.iter().filter(|w| w.message.contains("more than 500")).collect();
+    assert!(matches!(&told[..], [one] if one.object.as_deref() == Some("ApprovalException e500")), "{told:?}");
+}
+
+#[test]
+fn an_exception_that_has_ended_is_warned_of_from_that_moment_on() {
+    let rest = "  policy: {kind: ApprovalPolicy, name: a}\n  namespaces: [default]\n";
+    let documents = [exception("e", rest), policy("name: a", "{}")];
+    let end = end_of(&documents[0]).unwrap();
+    assert_eq!((end.to_string().as_str(), end_of(&documents[1])), ("2026-12-31T23:59:59Z", None));
+    assert!(ended(&documents, end - jiff::SignedDuration::from_nanos(1)).is_empty());
+    let warned = ended(&documents, end);
+    assert_eq!((warned.len(), warned[0].path.as_str(), warned[0].severity), (1, "spec.expiresAt", Severity::Warning));
+    assert!(warned[0].at.is_some());
+}
+
+#[test]
+fn an_exception_without_its_policy_compiles_and_loosens_nothing() {
+    let alone = exception("e", "  policy: {kind: ApprovalPolicy, name: a}\n  namespaces: [default]\n");
+    let compiled = check(&[alone]).unwrap();
+    assert_eq!((compiled.exceptions, compiled.warnings.len()), (0, 1));
+    assert!(compiled.warnings[0].message.contains("there is no ApprovalPolicy `a` in namespace `default`"));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_and_every_problem_can_be_shown(text in "[a-z:{}\\[\\]&*!|>'\"#\\-, \n\t\u{e9}\u{202e}]{0,200}") {

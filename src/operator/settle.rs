@@ -140,7 +140,7 @@ fn chain_name(document: &Document) -> Option<ChainName> {
         Object::ApprovalChain(chain) | Object::ClusterApprovalChain(chain) => {
             Some((scope_of(document), chain.metadata.name.clone()))
         }
-        Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) => None,
+        Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) | Object::ApprovalException(_) => None,
     }
 }
 
@@ -149,7 +149,7 @@ fn scope_of(document: &Document) -> Option<String> {
     match &document.object {
         Object::ApprovalPolicy(policy) => policy.metadata.namespace.clone(),
         Object::ApprovalChain(chain) => chain.metadata.namespace.clone(),
-        Object::ClusterApprovalPolicy(_) | Object::ClusterApprovalChain(_) => None,
+        Object::ClusterApprovalPolicy(_) | Object::ClusterApprovalChain(_) | Object::ApprovalException(_) => None,
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn causes(
 ) -> (Causes, Option<Similar>) {
     let mut gathered = Gathered { query, digests: BTreeMap::new(), seen: BTreeSet::new(), causes: Causes::default() };
     let mut likeness = Likeness::default();
-    if holding_gap(set, query, scan) {
+    if holding_gap(set, query, context, scan) {
         gathered.causes.beyond = true;
         likeness.unlike();
     }
@@ -72,7 +72,8 @@ pub(super) fn causes(
         for rule in &policy.rules {
             let Action::Hold { chain } = &rule.action else { continue };
             let mut ignored = Vec::new();
-            if sight.ask(&rule.node, rule.roles, &mut ignored) != Answer::Yes {
+            let lifted = set.exceptions.from(&policy.name, &rule.name, context.now).is_some();
+            if lifted || sight.ask(&rule.node, rule.roles, &mut ignored) != Answer::Yes {
                 continue;
             }
             likeness.rule(&mut sight, rule, chain);
@@ -102,10 +103,10 @@ pub(super) fn causes(
 }
 
 /// Whether a gap in the coverage holds the query: nobody can say what stands there.
-fn holding_gap(set: &RuleSet, query: &Query, scan: &Scan) -> bool {
+fn holding_gap(set: &RuleSet, query: &Query, context: &Context<'_>, scan: &Scan) -> bool {
     let gaps = gaps(query, &scan.beyond);
-    let mut said = gaps.iter().flat_map(|gap| sayings(set, gap));
-    said.any(|one| one.mode == Mode::Enforce && matches!(one.action, Disposition::Hold(_)))
+    let mut said = gaps.iter().flat_map(|gap| sayings(set, gap, context.now));
+    said.any(|one| one.mode == Mode::Enforce && matches!(one.counts(), Some(Disposition::Hold(_))))
 }
 
 struct Gathered<'q> {

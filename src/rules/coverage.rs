@@ -1,11 +1,16 @@
 //! What policies say of the gaps in a query's coverage: the most restrictive of all that say something, Deny where none
 //! does. Policies in Audit mode neither loosen nor tighten; what they would have said is recorded.
+//!
+//! An exception from an entry loosens that entry and nothing else. Of `Deny` nothing is left: what other policies say counts,
+//! and Deny where they say nothing, for that is nobody's entry. `Hold`, which has taken the place of that Deny, becomes `Allow`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::set::RuleSet;
-use super::{CoverageRule, Disposition, Mode, PolicyRef};
+use jiff::Timestamp;
+
+use super::set::{Compiled, RuleSet};
+use super::{CoverageRule, Disposition, Exception, Mode, PolicyRef, Verdict};
 use crate::base::limits::FINDINGS_MAX;
 use crate::query::{GapKind, PartId, Place, Query};
 
@@ -23,6 +28,33 @@ pub(super) struct Saying<'s> {
     pub(super) rule: &'s Arc<str>,
     pub(super) mode: Mode,
     pub(super) action: &'s Disposition,
+    /// What lifts it.
+    pub(super) exception: Option<&'s Arc<Exception>>,
+}
+
+impl Saying<'_> {
+    /// What counts of it.
+    pub(super) fn counts(&self) -> Option<&Disposition> {
+        match (self.exception, self.action) {
+            (None, action) => Some(action),
+            (Some(_), Disposition::Allow | Disposition::Hold(_)) => Some(&Disposition::Allow),
+            (Some(_), Disposition::Deny) => None,
+        }
+    }
+
+    /// What lifts it, where there is anything to lift.
+    pub(super) fn lifted(&self) -> Option<&Arc<Exception>> {
+        self.exception.filter(|_| *self.action != Disposition::Allow)
+    }
+}
+
+/// The verdict that an entry asks for.
+pub(super) const fn verdict_of(action: &Disposition) -> Verdict {
+    match action {
+        Disposition::Allow => Verdict::Allow,
+        Disposition::Hold(_) => Verdict::Hold,
+        Disposition::Deny => Verdict::Deny,
+    }
 }
 
 /// All gaps: those the decoder named, and texts whose encoded runs were too many to look into.
@@ -58,13 +90,18 @@ fn named(query: &Query, (kind, place): (GapKind, Place)) -> NamedGap {
     NamedGap { kind, place: query.place(place) }
 }
 
-/// Everything that policies say of a gap, in canonical order.
-pub(super) fn sayings<'s>(set: &'s RuleSet, gap: &NamedGap) -> Vec<Saying<'s>> {
-    let of_policy =
-        |policy: &'s super::set::Compiled| policy.coverage.iter().map(move |(rule, says)| (policy, rule, says));
+/// Everything that policies say of a gap at a moment, in canonical order.
+pub(super) fn sayings<'s>(set: &'s RuleSet, gap: &NamedGap, now: Timestamp) -> Vec<Saying<'s>> {
+    let of_policy = |policy: &'s Compiled| policy.coverage.iter().map(move |(rule, says)| (policy, rule, says));
     let all = set.policies.iter().flat_map(of_policy).filter(|(_, _, says)| concerns(says, gap));
-    all.map(|(policy, rule, says)| Saying { policy: &policy.name, rule, mode: policy.mode, action: &says.action })
-        .collect()
+    let said = all.map(|(policy, rule, says)| Saying {
+        policy: &policy.name,
+        rule,
+        mode: policy.mode,
+        action: &says.action,
+        exception: set.exceptions.from(&policy.name, rule, now),
+    });
+    said.collect()
 }
 
 fn concerns(rule: &CoverageRule, gap: &NamedGap) -> bool {

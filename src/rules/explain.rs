@@ -10,7 +10,7 @@ use super::node::{Join, Leaf, Node};
 use super::opinion::{finding, verdict_of};
 use super::scan::scan;
 use super::set::{CompiledRule, RuleSet};
-use super::{Context, Disposition, Finding, Mode, PolicyRef, Verdict};
+use super::{Context, Disposition, Exception, Finding, Mode, PolicyRef, Verdict};
 use crate::base::Digest;
 use crate::base::limits::FINDINGS_MAX;
 use crate::query::{GapKind, Query, RoleSet};
@@ -46,6 +46,8 @@ pub struct RuleExplanation {
     pub verdict: Verdict,
     /// Whether it does, and why.
     pub reason: Reason,
+    /// What lifts it: then it asks for nothing, whether or not it matches.
+    pub exception: Option<Arc<Exception>>,
 }
 
 /// Why a rule applies or does not.
@@ -75,8 +77,21 @@ pub struct GapExplanation {
     pub kind: GapKind,
     /// Where.
     pub place: String,
-    /// What each policy that says something says: whose, by which rule, and what.
-    pub said: Vec<(Arc<PolicyRef>, Arc<str>, Disposition)>,
+    /// What each entry that concerns it says.
+    pub said: Vec<GapSaying>,
+}
+
+/// What one entry says of a gap.
+#[derive(Debug, Clone)]
+pub struct GapSaying {
+    /// Whose entry.
+    pub policy: Arc<PolicyRef>,
+    /// The entry's name.
+    pub rule: Arc<str>,
+    /// What it says.
+    pub disposition: Disposition,
+    /// What lifts it: `Deny` counts as if it were not there, `Hold` as `Allow`.
+    pub exception: Option<Arc<Exception>>,
 }
 
 /// Explains a query. Rates are counted as by judging, so give a context with counters of its own.
@@ -97,15 +112,20 @@ pub fn explain(set: &RuleSet, query: &Query, context: &Context<'_>) -> Explanati
                 Answer::No => Reason::NotMatched(reasons(&mut sight, rule)),
                 Answer::Unknown(why) => Reason::Failed(why),
             };
-            RuleExplanation { rule: Arc::clone(&rule.name), verdict: verdict_of(&rule.action), reason }
+            let exception = set.exceptions.from(&policy.name, &rule.name, context.now).cloned();
+            RuleExplanation { rule: Arc::clone(&rule.name), verdict: verdict_of(&rule.action), reason, exception }
         });
         let rules = rules.collect();
         policies.push(PolicyExplanation { policy: Arc::clone(&policy.name), mode: policy.mode, rules });
     }
     let gaps = gaps(query, &scan.beyond).into_iter().map(|gap| {
-        let said = sayings(set, &gap);
-        let said =
-            said.into_iter().map(|one| (Arc::clone(one.policy), Arc::clone(one.rule), one.action.clone())).collect();
+        let said = sayings(set, &gap, context.now).into_iter().map(|one| GapSaying {
+            policy: Arc::clone(one.policy),
+            rule: Arc::clone(one.rule),
+            disposition: one.action.clone(),
+            exception: one.exception.cloned(),
+        });
+        let said = said.collect();
         GapExplanation { kind: gap.kind, place: gap.place, said }
     });
     Explanation { revision: set.revision, policies, gaps: gaps.collect() }

@@ -82,6 +82,7 @@ fn no_policy(set: &RuleSet, query: Query, posture: Posture) -> Judgement {
         redactions: Vec::new(),
         redacts_nothing: false,
         failed_open: false,
+        excepted: Vec::new(),
     };
     let body = query.body().clone();
     rule(set, query, posture, opinion, (body, (Causes::default(), None)))
@@ -162,6 +163,7 @@ fn rule(
         verdict_if_enforced: opinion.verdict_if_enforced,
         findings: opinion.findings,
         alerts: opinion.alerts,
+        excepted: opinion.excepted,
         revision: set.revision,
         retention: set.retention,
         content: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Causes, ChainRef, PolicyRef, Retention, Similar};
+use super::{Causes, ChainRef, Excepted, PolicyRef, Retention, Similar};
 use crate::base::{Content, Digest};
 use crate::query::{PartId, Query};
 
@@ -242,6 +242,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Alert routes to tell, with the index of the finding.
     pub alerts: Vec<(Option<String>, usize)>,
+    /// Rules that would have matched, or failed, had exceptions not lifted them; at most `FINDINGS_MAX`.
+    pub excepted: Vec<Excepted>,
     /// The rule set in force.
     pub revision: Digest,
     /// What to keep of the query.

@@ -1,19 +1,24 @@
 //! What all rules say of one query, before anything is done about it.
 //!
 //! Guarantees: every rule and every gap is weighed; errors count as their rule's `onError`; policies in Audit mode are
-//! weighed apart. Knows nothing of bytes, postures and clearances.
+//! weighed apart; a rule that an exception lifts is asked all the same, and what it would have done is kept. Knows nothing of bytes, postures and clearances.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::coverage::{NamedGap, refusal, sayings, weighty_gaps};
+use jiff::Timestamp;
+
+use super::coverage::{self, NamedGap, refusal, sayings, weighty_gaps};
 use super::evaluate::{Answer, Counted, Evidence, Sight};
 use super::layer::Pieces;
 use super::lexicon::Unit;
 use super::redaction::Redaction;
 use super::scan::{Scan, scan};
 use super::set::{Compiled, CompiledRule, RuleSet};
-use super::{Action, ChainRef, Context, Denial, DenialCode, Disposition, Failure, Finding, Mode, Verdict};
+use super::{
+    Action, ChainRef, Context, Denial, DenialCode, Disposition, Excepted, Exception, Failure, Finding, Mode, PolicyRef,
+    Verdict,
+};
 use crate::base::limits::FINDINGS_MAX;
 use crate::query::{PartId, Query, RoleSet};
 
@@ -33,12 +38,14 @@ pub(super) struct Opinion {
     pub(super) redacts_nothing: bool,
     /// Whether an error was let through by a switch.
     pub(super) failed_open: bool,
+    /// Rules that exceptions lifted, at most `FINDINGS_MAX`.
+    pub(super) excepted: Vec<Excepted>,
 }
 
 /// Looks for everything and weighs it. What `counted` holds already is not counted again.
 pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, counted: &mut Counted) -> (Opinion, Scan) {
     let scan = scan(&set.lexicon, query);
-    let mut weighing = Weighing::new(set, query);
+    let mut weighing = Weighing::new(set, query, context.now);
     for gap in weighty_gaps(set, query, &scan.beyond) {
         weighing.gap(&gap);
     }
@@ -50,6 +57,7 @@ pub(super) fn opinion(set: &RuleSet, query: &Query, context: &Context<'_>, count
         evidence.clear();
         match sight.ask(&rule.node, rule.roles, &mut evidence) {
             Answer::No => {}
+            Answer::Yes | Answer::Unknown(_) if weighing.lifted(policy, rule) => {}
             Answer::Yes => weighing.matched(policy, rule, &evidence),
             Answer::Unknown(why) => weighing.failed(policy, rule, &why),
         }
@@ -74,6 +82,7 @@ const RANKS: usize = Verdict::Deny as usize + 1;
 struct Weighing<'a> {
     set: &'a RuleSet,
     query: &'a Query,
+    now: Timestamp,
     opinion: Opinion,
     /// What was found, by whom: made a finding only when it is kept.
     found_by: Vec<Draft<'a>>,
@@ -88,7 +97,7 @@ struct Weighing<'a> {
 }
 
 impl<'a> Weighing<'a> {
-    fn new(set: &'a RuleSet, query: &'a Query) -> Self {
+    fn new(set: &'a RuleSet, query: &'a Query, now: Timestamp) -> Self {
         let opinion = Opinion {
             findings: Vec::new(),
             alerts: Vec::new(),
@@ -99,11 +108,13 @@ impl<'a> Weighing<'a> {
             redactions: Vec::new(),
             redacts_nothing: false,
             failed_open: false,
+            excepted: Vec::new(),
         };
         let (found_by, redacted) = (Vec::new(), Vec::new());
         Self {
             set,
             query,
+            now,
             opinion,
             found_by,
             redacted,
@@ -130,6 +141,23 @@ impl<'a> Weighing<'a> {
         };
         if self.opinion.denial.as_ref().is_none_or(|known| rank(&denial) < rank(known)) {
             self.opinion.denial = Some(denial);
+        }
+    }
+
+    /// Whether an exception lifts a rule that would have counted: then it asks for nothing, also where it failed.
+    fn lifted(&mut self, policy: &Compiled, rule: &CompiledRule) -> bool {
+        let Some(exception) = self.set.exceptions.from(&policy.name, &rule.name, self.now) else { return false };
+        self.excepted(exception, &policy.name, &rule.name, verdict_of(&rule.action));
+        true
+    }
+
+    /// Keeps what was lifted, each rule once.
+    fn excepted(&mut self, exception: &Arc<Exception>, policy: &Arc<PolicyRef>, rule: &Arc<str>, verdict: Verdict) {
+        let known = &mut self.opinion.excepted;
+        let same = |one: &Excepted| Arc::ptr_eq(&one.policy, policy) && Arc::ptr_eq(&one.rule, rule);
+        if known.len() < FINDINGS_MAX && !known.iter().any(same) {
+            let (exception, policy, rule) = (Arc::clone(exception), Arc::clone(policy), Arc::clone(rule));
+            known.push(Excepted { exception, policy, rule, verdict });
         }
     }
 
@@ -212,14 +240,14 @@ impl<'a> Weighing<'a> {
 
     /// A gap counts as the most restrictive of what policies in force say of it, and as Deny when they say nothing.
     fn gap(&mut self, gap: &NamedGap) {
-        let said = sayings(self.set, gap);
-        let in_force: Vec<_> = said.iter().filter(|one| one.mode == Mode::Enforce).collect();
+        let said = sayings(self.set, gap, self.now);
+        let mut said_in_force = false;
         for one in &said {
-            let verdict = match one.action {
-                Disposition::Allow => Verdict::Allow,
-                Disposition::Hold(_) => Verdict::Hold,
-                Disposition::Deny => Verdict::Deny,
-            };
+            if let Some(exception) = one.lifted() {
+                self.excepted(exception, one.policy, one.rule, coverage::verdict_of(one.action));
+            }
+            let Some(action) = one.counts() else { continue };
+            let verdict = coverage::verdict_of(action);
             self.weigh(verdict, one.mode);
             self.first.insert(self.found_by.len());
             self.found_by.push(Draft::Made(Finding {
@@ -232,7 +260,8 @@ impl<'a> Weighing<'a> {
                 place: format!("{} ({})", gap.place, gap.kind.name()),
             }));
             if one.mode == Mode::Enforce {
-                match one.action {
+                said_in_force = true;
+                match action {
                     Disposition::Allow => {}
                     Disposition::Hold(chain) => {
                         self.opinion.chains.insert(chain.clone());
@@ -246,7 +275,7 @@ impl<'a> Weighing<'a> {
                 }
             }
         }
-        if in_force.is_empty() {
+        if !said_in_force {
             self.weigh(Verdict::Deny, Mode::Enforce);
             self.deny(Denial { code: DenialCode::NotCovered, message: refusal(gap), policy: None, rule: None });
         }

@@ -4,7 +4,8 @@
 //! and every list its length, so that no two contents write the same bytes.
 
 use super::{
-    Action, CoverageRule, Disposition, Failure, Matcher, Mode, Policy, PolicyRef, RateUnit, Retention, Rule, TextMatch,
+    Action, CoverageRule, Disposition, Exception, Failure, Matcher, Mode, Policy, PolicyRef, RateUnit, Retention, Rule,
+    TextMatch,
 };
 use crate::base::{Digest, Hasher};
 use crate::query::Role;
@@ -12,11 +13,16 @@ use crate::query::Role;
 /// What the serialisation below is; to be raised when judging changes for the same policies.
 const EDITION: &str = "countersign rule set 1";
 
-/// The revision of policies in canonical order.
-pub(super) fn revision(policies: &[&Policy]) -> Digest {
+/// The revision of policies and exceptions in canonical order.
+pub(super) fn revision(policies: &[&Policy], exceptions: &[&Exception]) -> Digest {
     let mut out = Writer(Hasher::default());
     out.text(EDITION);
     out.list(policies, |out, policy| out.policy(policy));
+    // Behind the last policy nothing else can stand, so that sets without exceptions keep their names.
+    if !exceptions.is_empty() {
+        out.text("exceptions");
+        out.list(exceptions, |out, exception| out.exception(exception));
+    }
     out.0.finish()
 }
 
@@ -97,6 +103,15 @@ impl Writer {
         self.texts(&policy.routes);
         self.list(&policy.coverage, Self::coverage);
         self.list(&policy.rules, Self::rule);
+    }
+
+    fn exception(&mut self, exception: &Exception) {
+        self.text(&exception.name);
+        self.name(&exception.policy);
+        self.texts(&exception.rules);
+        self.0.field(&exception.until.as_nanosecond().to_be_bytes());
+        self.text(&exception.reason);
+        self.text(&exception.approver);
     }
 
     fn failure(&mut self, failure: Failure) {

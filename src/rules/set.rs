@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::cel::Patterns;
 use super::concerned::Concerned;
+use super::exception::{Exception, Exceptions};
 use super::lexicon::{Gathering, Lexicon, Unit};
 use super::limits::{NODES_MAX, POLICIES_MAX, RULES_MAX};
 use super::node::{Compiler, Node, Wrong};
@@ -30,6 +31,8 @@ pub struct RuleSet {
     pub(super) lexicon: Lexicon,
     /// What `matches` in expressions looks for.
     pub(super) patterns: Patterns,
+    /// What lifts rules for a time.
+    pub(super) exceptions: Exceptions,
     /// How many rates the rules hold.
     pub(super) rates: usize,
     pub(super) retention: Retention,
@@ -112,13 +115,23 @@ impl RuleSet {
 
     /// The same of policies that stay.
     pub fn of<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self, Vec<BuildFailure>> {
+        Self::excepting(policies, &[])
+    }
+
+    /// The same with exceptions from some of their rules. The revision depends on those too.
+    pub fn excepting<'p>(
+        policies: impl IntoIterator<Item = &'p Policy>,
+        exceptions: &[Exception],
+    ) -> Result<Self, Vec<BuildFailure>> {
         let mut policies: Vec<&Policy> = policies.into_iter().collect();
         policies.sort_by(|a, b| a.name.cmp(&b.name));
         let failures = counts(&policies);
         if !failures.is_empty() {
             return Err(failures);
         }
-        let revision = revision(&policies);
+        let mut exceptions: Vec<&Exception> = exceptions.iter().collect();
+        exceptions.sort();
+        let revision = revision(&policies, &exceptions);
         let retention = policies.iter().filter_map(|policy| policy.retention).min().unwrap_or(Retention::Digest);
         let ahead = pattern::ahead(policies.iter().flat_map(|p| &p.rules).flat_map(|rule| texts(&rule.matcher)));
         let (builder, built, failures) = apart(|| {
@@ -139,7 +152,8 @@ impl RuleSet {
         let policies: Vec<_> = built.iter().map(Compiled::copy).collect();
         discard((gathering, built, origins));
         let concerned = Concerned::of(&policies, lexicon.units);
-        Ok(Self { revision, policies, concerned, lexicon, patterns, rates, retention })
+        let exceptions = Exceptions::of(&exceptions);
+        Ok(Self { revision, policies, concerned, lexicon, patterns, exceptions, rates, retention })
     }
 
     /// Its name.

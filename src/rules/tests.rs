@@ -2,6 +2,7 @@
 
 mod building;
 mod carrying;
+mod excepting;
 mod matching;
 mod redacting;
 mod verdicts;

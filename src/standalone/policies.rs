@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::base::{Digest, Hasher, apart, discard};
+use crate::base::{Clock as _, Digest, Hasher, SystemClock, apart, discard};
 use crate::compile::{self, Compilation, Diagnostic, Document};
 use crate::rules::Workload;
 
@@ -132,12 +132,14 @@ impl PolicyFolder {
 pub(super) fn compile_files(files: &[PolicyFile], workload: &Workload) -> Result<Loaded, LoadFailure> {
     let compiled = apart(|| documents(files)).and_then(|documents| {
         let compiled = compile::load(&documents, workload);
+        let ended = compile::ended(&documents, SystemClock::default().now());
         discard(documents);
-        compiled
+        compiled.map(|compilation| (compilation, ended))
     });
     match compiled {
-        Ok(compilation) => {
-            let warnings = rendered(&compilation.warnings, files);
+        Ok((compilation, ended)) => {
+            let mut warnings = rendered(&compilation.warnings, files);
+            warnings.extend(rendered(&ended, files));
             Ok(Loaded { compilation, warnings, digest: digest(files) })
         }
         Err(found) => Err(LoadFailure::Refused { rendered: rendered(&found, files) }),

@@ -18,10 +18,11 @@ use countersign::base::{Clock as _, SystemClock};
 use countersign::compile::{self, Compilation, Document};
 use countersign::query::{Query, RoleSet};
 use countersign::rules::{
-    self, Action, Caller, CelExpr, Context, DenialCode, Failure, Fallbacks, Judgement, Matcher, Mode, Policy,
-    PolicyRef, Posture, Rates, Rule, RuleSet, Ruling, Subject, Verdict, Workload,
+    self, Action, Caller, CelExpr, Context, DenialCode, Exception, Failure, Fallbacks, Judgement, Matcher, Mode,
+    Policy, PolicyRef, Posture, Rates, Rule, RuleSet, Ruling, Subject, Verdict, Workload,
 };
 use countersign::wire::{self, Format, Route, RouteRefusal, Server};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::loose;
@@ -78,6 +79,7 @@ struct Expectation {
     rules: Option<BTreeSet<String>>,
     code: Option<String>,
     chains: Option<BTreeSet<String>>,
+    exceptions: Option<BTreeSet<String>>,
     #[serde(default)]
     redacted: BTreeMap<String, String>,
 }
@@ -91,6 +93,10 @@ const fn openai() -> Server {
 }
 
 impl Case {
+    fn now(&self) -> Timestamp {
+        self.at.as_ref().map_or_else(|| SystemClock::default().now(), |at| at.parse().unwrap())
+    }
+
     fn body(&self) -> Bytes {
         match (&self.query, &self.body) {
             (Some(query), None) => serde_json::to_vec(query).unwrap().into(),
@@ -112,6 +118,8 @@ struct Seen {
     /// Policy, with its namespace, and rule.
     rules: BTreeSet<(PolicyRef, String)>,
     chains: BTreeSet<PolicyRef>,
+    /// Exception, policy and rule of what was lifted.
+    lifted: BTreeSet<(String, String, String)>,
     /// What goes on, now or after a release.
     forwarded: Option<Bytes>,
     /// What was judged, if it came to that.
@@ -125,6 +133,7 @@ struct File {
     workload: Workload,
     compilation: Compilation,
     strict: Vec<Policy>,
+    exceptions: Vec<Exception>,
     /// The policies in a folder of their own, as a gate takes them.
     folder: tempfile::TempDir,
 }
@@ -151,18 +160,19 @@ fn file(path: PathBuf) -> File {
     };
     let folder = tempfile::tempdir().unwrap();
     let mut documents: Vec<Document> = Vec::new();
-    let mut strict = Vec::new();
+    let (mut strict, mut exceptions) = (Vec::new(), Vec::new());
     for (number, policies) in suite.policies.iter().enumerate() {
         let text = fs::read_to_string(corpus().join(policies)).unwrap();
         fs::write(folder.path().join(format!("{number}.yaml")), &text).unwrap();
         documents.extend(compile::read(&policies.display().to_string(), &text).unwrap());
         strict.extend(loose::policies(&text, &workload));
+        exceptions.extend(loose::exceptions(&text, &workload));
     }
     let compilation = compile::compile(&documents, &workload).unwrap_or_else(|found| {
         let found: Vec<_> = found.iter().map(|one| compile::render(one, None)).collect();
         panic!("{}: {}", path.display(), found.join("\n"))
     });
-    File { path, suite, workload, compilation, strict, folder }
+    File { path, suite, workload, compilation, strict, exceptions, folder }
 }
 
 /// Differences, with the file, the case and the engine.
@@ -210,7 +220,7 @@ impl File {
             caller: &caller,
             workload: &self.workload,
             posture: Posture::Enforce,
-            now: case.at.as_ref().map_or_else(|| SystemClock::default().now(), |at| at.parse().unwrap()),
+            now: case.now(),
             rates: &rates,
         };
         rules::judge(set, query, &context)
@@ -248,20 +258,24 @@ impl File {
     fn naively(&self, case: &Case, seen: &Seen) -> Option<String> {
         let (format, query) = seen.query.as_ref()?;
         let (_, path, _) = case.target();
-        let asked = naive::Asked { server: case.server, path };
+        let asked = naive::Asked { server: case.server, path, now: case.now(), exceptions: &self.exceptions };
         let cel = |source: &str| self.cel(case, *format, query, source);
         let opinion = naive::judge(&self.strict, query, asked, &cel);
         if opinion.verdict != case.expect.verdict && seen.code != Some("redaction_failed") {
             return Some(format!("says {:?}, expected {:?}", opinion.verdict, case.expect.verdict));
         }
         let rules: BTreeSet<_> = seen.rules.iter().map(|(policy, rule)| (policy.to_string(), rule.clone())).collect();
+        if opinion.lifted != seen.lifted {
+            return Some(format!("lifts {:?}, the engine {:?}", opinion.lifted, seen.lifted));
+        }
         (opinion.matched != rules).then(|| format!("matches {:?}, the engine {rules:?}", opinion.matched))
     }
 }
 
 impl Seen {
-    const fn without_query(verdict: Verdict, code: Option<&'static str>, forwarded: Option<Bytes>) -> Self {
-        Self { verdict, code, rules: BTreeSet::new(), chains: BTreeSet::new(), forwarded, query: None }
+    fn without_query(verdict: Verdict, code: Option<&'static str>, forwarded: Option<Bytes>) -> Self {
+        let (rules, chains, lifted) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { verdict, code, rules, chains, lifted, forwarded, query: None }
     }
 
     fn of(judgement: &Judgement, format: Format, query: Query) -> Self {
@@ -271,7 +285,10 @@ impl Seen {
             Ruling::Hold(held) => (None, held.chains().iter().cloned().collect(), Some(held.body().clone())),
             Ruling::Deny(denial) => (Some(denied(denial.code)), BTreeSet::new(), None),
         };
-        Self { verdict: judgement.verdict, code, rules, chains, forwarded, query: Some((format, query)) }
+        let lifted = judgement.excepted.iter();
+        let lifted = lifted.map(|one| (one.exception.name.clone(), one.policy.to_string(), one.rule.to_string()));
+        let lifted = lifted.collect();
+        Self { verdict: judgement.verdict, code, rules, chains, lifted, forwarded, query: Some((format, query)) }
     }
 
     /// Everything in which the library differs from the expectation.
@@ -296,6 +313,10 @@ impl Seen {
         let chain_name = |name: &str, chain: &PolicyRef| name == chain.to_string() || name == chain.name;
         if let Some(expected) = expect.chains.as_ref().filter(|expected| !same(expected, &self.chains, chain_name)) {
             differ("chains", expected, &self.chains);
+        }
+        let used: BTreeSet<_> = self.lifted.iter().map(|(exception, ..)| exception.clone()).collect();
+        if let Some(expected) = expect.exceptions.as_ref().filter(|expected| **expected != used) {
+            differ("exceptions", expected, &used);
         }
         let format = self.query.as_ref().map(|(format, _)| *format);
         let texts = self.forwarded.as_ref().zip(format).map(|(body, format)| texts(format, body)).unwrap_or_default();

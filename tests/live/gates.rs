@@ -150,6 +150,12 @@ impl<'a> Gates<'a> {
         if (judged.verdict.filter(|_| verdict.is_some()), &rules) != (verdict, &seen.rules) {
             return Some(format!("the record says {:?} and {rules:?}", judged.verdict));
         }
+        let lifted = judged.exceptions.iter();
+        let lifted: BTreeSet<_> =
+            lifted.map(|one| (one.exception.clone(), one.policy.to_string(), one.rule.clone())).collect();
+        if lifted != seen.lifted {
+            return Some(format!("the record says that {lifted:?} were lifted"));
+        }
         (judged.code.as_deref() != seen.code).then(|| format!("the record says code {:?}", judged.code))
     }
 

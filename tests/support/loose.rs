@@ -4,20 +4,46 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use countersign::api::exception::PolicyKind;
 use countersign::api::policy::{self as loose, Keywords, OneOrMany};
 use countersign::api::{Metadata, Object};
 use countersign::detect;
 use countersign::query::RoleSet;
 use countersign::rules::{
-    Action, CelExpr, ChainRef, CoverageRule, Disposition, Failure, Fallbacks, Matcher, Mode, Policy, PolicyRef, Rate,
-    RateUnit, Rule, Subject, TextMatch, Workload,
+    Action, CelExpr, ChainRef, CoverageRule, Disposition, Exception, Failure, Fallbacks, Matcher, Mode, Policy,
+    PolicyRef, Rate, RateUnit, Rule, Subject, TextMatch, Workload,
 };
 
 /// The policies of a file that apply to a workload.
 pub(crate) fn policies(text: &str, workload: &Workload) -> Vec<Policy> {
+    objects(text).filter_map(|object| policy(object, workload)).collect()
+}
+
+/// The exceptions of a file for a workload, also those that have ended.
+pub(crate) fn exceptions(text: &str, workload: &Workload) -> Vec<Exception> {
+    objects(text).filter_map(|object| exception(object, workload)).collect()
+}
+
+fn objects(text: &str) -> impl Iterator<Item = Object> {
     let documents = text.split("\n---\n").filter(|document| document.contains("kind:"));
-    let objects = documents.map(|document| serde_saphyr::from_str(document).expect("is a good object"));
-    objects.filter_map(|object| policy(object, workload)).collect()
+    documents.map(|document| serde_saphyr::from_str(document).expect("is a good object"))
+}
+
+fn exception(object: Object, workload: &Workload) -> Option<Exception> {
+    let Object::ApprovalException(exception) = object else { return None };
+    let spec = exception.spec;
+    if !spec.namespaces.contains(&workload.namespace) || !selects(&spec.selector, &workload.labels) {
+        return None;
+    }
+    let namespace = (spec.policy.kind == PolicyKind::ApprovalPolicy).then(|| spec.namespaces[0].clone());
+    Some(Exception {
+        name: exception.metadata.name,
+        policy: PolicyRef { namespace, name: spec.policy.name },
+        rules: spec.rules,
+        until: spec.expires_at.parse().expect("is a moment"),
+        reason: spec.reason,
+        approver: spec.approver,
+    })
 }
 
 fn policy(object: Object, workload: &Workload) -> Option<Policy> {
@@ -27,7 +53,7 @@ fn policy(object: Object, workload: &Workload) -> Option<Policy> {
             (policy, Some(namespace))
         }
         Object::ClusterApprovalPolicy(policy) => (policy, None),
-        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => return None,
+        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) | Object::ApprovalException(_) => return None,
     };
     let here = namespace.as_ref().is_none_or(|namespace| *namespace == workload.namespace);
     let spec = policy.spec;

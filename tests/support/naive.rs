@@ -10,10 +10,11 @@ use std::rc::Rc;
 use countersign::detect::Detector;
 use countersign::query::{GapKind, Origin, PartKind, Query, Role};
 use countersign::rules::{
-    Action, CoverageRule, DecodeBudget, Disposition, Failure, Matcher, Mode, Policy, Rule, TextMatch, Verdict, View,
-    decoded, folded, foldings,
+    Action, CoverageRule, DecodeBudget, Disposition, Exception, Failure, Matcher, Mode, Policy, PolicyRef, Rule,
+    TextMatch, Verdict, View, decoded, folded, foldings,
 };
 use countersign::wire::{self, Server};
+use jiff::Timestamp;
 use regex_automata::meta::Regex;
 
 /// What a rule or condition answers.
@@ -27,13 +28,25 @@ pub(crate) enum Truth {
     Error,
 }
 
-/// Where a query is asked.
+/// Where and when a query is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     /// The model server.
     pub(crate) server: Server,
     /// The path.
     pub(crate) path: &'a str,
+    /// The moment.
+    pub(crate) now: Timestamp,
+    /// What loosens rules.
+    pub(crate) exceptions: &'a [Exception],
+}
+
+impl Asked<'_> {
+    /// The name of the first exception that lifts a rule.
+    fn lifts(&self, policy: &PolicyRef, rule: &str) -> Option<String> {
+        let lifting = self.exceptions.iter().filter(|one| one.policy == *policy && self.now < one.until);
+        lifting.filter(|one| one.rules.iter().any(|named| named == rule)).map(|one| one.name.clone()).min()
+    }
 }
 
 /// What all rules say.
@@ -45,6 +58,8 @@ pub(crate) struct Opinion {
     pub(crate) verdict_if_enforced: Verdict,
     /// Policy and rule of everything that matched or failed.
     pub(crate) matched: BTreeSet<(String, String)>,
+    /// Exception, policy and rule of everything that would have, had it not been lifted.
+    pub(crate) lifted: BTreeSet<(String, String, String)>,
 }
 
 /// One reading of a text, with whom each stretch of the original belongs to.
@@ -65,15 +80,22 @@ impl Opinion {
     }
 
     /// Input that cannot be judged: the most restrictive of all that is said in force, Deny where nothing is.
-    fn gap(&mut self, policies: &[Policy], kind: GapKind, place: &str) {
+    fn gap(&mut self, policies: &[Policy], asked: Asked<'_>, kind: GapKind, place: &str) {
         let mut said = false;
         for policy in policies {
             for entry in policy.coverage.iter().filter(|entry| concerns(entry, kind, place)) {
-                let wants = match entry.action {
+                let mut wants = match entry.action {
                     Disposition::Allow => Verdict::Allow,
                     Disposition::Hold(_) => Verdict::Hold,
                     Disposition::Deny => Verdict::Deny,
                 };
+                if let Some(exception) = asked.lifts(&policy.name, &entry.name).filter(|_| wants > Verdict::Allow) {
+                    self.lifted.insert((exception, policy.name.to_string(), entry.name.clone()));
+                    if wants == Verdict::Deny {
+                        continue;
+                    }
+                    wants = Verdict::Allow;
+                }
                 self.matched.insert((policy.name.to_string(), entry.name.clone()));
                 self.weigh(wants, policy.mode);
                 said |= policy.mode == Mode::Enforce;
@@ -96,13 +118,17 @@ fn concerns(entry: &CoverageRule, kind: GapKind, place: &str) -> bool {
 /// Judges a query. `cel` says what an expression answers.
 pub(crate) fn judge(policies: &[Policy], query: &Query, asked: Asked<'_>, cel: &dyn Fn(&str) -> Truth) -> Opinion {
     let readings = readings(query);
-    let mut opinion =
-        Opinion { verdict: Verdict::Allow, verdict_if_enforced: Verdict::Allow, matched: BTreeSet::new() };
+    let mut opinion = Opinion {
+        verdict: Verdict::Allow,
+        verdict_if_enforced: Verdict::Allow,
+        matched: BTreeSet::new(),
+        lifted: BTreeSet::new(),
+    };
     if policies.is_empty() {
         opinion.weigh(Verdict::Deny, Mode::Enforce);
     }
     for gap in query.gaps() {
-        opinion.gap(policies, gap.kind, &query.place(gap.place));
+        opinion.gap(policies, asked, gap.kind, &query.place(gap.place));
     }
     let sight = Sight { query, readings: &readings, asked, cel };
     for policy in policies {
@@ -119,6 +145,10 @@ pub(crate) fn judge(policies: &[Policy], query: &Query, asked: Asked<'_>, cel: &
                 Truth::Error if rule.on_error == Failure::Deny => Verdict::Deny,
                 Truth::Error => Verdict::Allow,
             };
+            if let Some(exception) = asked.lifts(&policy.name, &rule.name) {
+                opinion.lifted.insert((exception, policy.name.to_string(), rule.name.clone()));
+                continue;
+            }
             opinion.matched.insert((policy.name.to_string(), rule.name.clone()));
             opinion.weigh(wants, policy.mode);
         }

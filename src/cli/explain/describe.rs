@@ -1,6 +1,6 @@
 //! An explanation as programs get it. Texts of the query are made visible here, once for both outputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -11,8 +11,8 @@ use crate::base::Digest;
 use crate::compile::Compilation;
 use crate::query::{PartId, Query};
 use crate::rules::{
-    self, Because, Disposition, Explanation, Finding, GapExplanation, Judgement, Mode, PolicyExplanation, PolicyRef,
-    Rates, Reason, RuleExplanation, Ruling, Verdict,
+    self, Because, Disposition, Exception, Explanation, Finding, GapExplanation, GapSaying, Judgement, Mode,
+    PolicyExplanation, PolicyRef, Rates, Reason, RuleExplanation, Ruling, Verdict,
 };
 
 /// How much text is shown on each side of a match, in characters.
@@ -35,6 +35,9 @@ pub(super) struct Described {
     pub(super) revision: Digest,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) chains: Vec<String>,
+    /// The exceptions without which the verdict could be another one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) exceptions: Vec<String>,
     pub(super) policies: Vec<PolicyPart>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) gaps: Vec<GapPart>,
@@ -62,6 +65,17 @@ pub(super) struct RulePart {
     /// Why it does not match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) because: Vec<BecausePart>,
+    /// What lifts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exception: Option<ExceptionPart>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ExceptionPart {
+    pub(super) name: String,
+    pub(super) until: String,
+    pub(super) approver: String,
+    pub(super) reason: String,
 }
 
 /// What a rule said.
@@ -132,6 +146,7 @@ impl Described {
             message: Some(message.to_owned()),
             revision: compilation.rule_set.revision(),
             chains: Vec::new(),
+            exceptions: Vec::new(),
             policies: Vec::new(),
             gaps: Vec::new(),
             forwarded: None,
@@ -155,6 +170,7 @@ impl Described {
             (policies, explanation.gaps.iter().map(gap).collect())
         });
         let forwarded = trial::forwarded(judgement);
+        let exceptions: BTreeSet<_> = judgement.excepted.iter().map(|one| one.exception.name.clone()).collect();
         Self {
             verdict: judgement.verdict,
             verdict_if_enforced: judgement.verdict_if_enforced,
@@ -162,6 +178,7 @@ impl Described {
             message: message.map(|m| visible(&m, Lines::Escape)),
             revision: judgement.revision,
             chains,
+            exceptions: exceptions.into_iter().collect(),
             policies,
             gaps,
             changed: forwarded.is_some_and(|body| *body != trial.body),
@@ -198,7 +215,14 @@ fn rule(
             (Outcome::Failed, Vec::new(), vec![BecausePart { field, why }])
         }
     };
-    RulePart { rule: explained.rule.to_string(), verdict: explained.verdict, result, matches, because }
+    let exception = explained.exception.as_deref().map(exception);
+    RulePart { rule: explained.rule.to_string(), verdict: explained.verdict, result, matches, because, exception }
+}
+
+fn exception(exception: &Exception) -> ExceptionPart {
+    let Exception { name, until, approver, reason, .. } = exception;
+    let shown = |text: &str| visible(text, Lines::Escape);
+    ExceptionPart { name: name.clone(), until: until.to_string(), approver: shown(approver), reason: shown(reason) }
 }
 
 /// The conditions that kept a rule from matching, by the field people wrote: a group of detectors is one field.
@@ -254,13 +278,14 @@ fn shortened(text: &str, most: usize) -> String {
 }
 
 fn gap(gap: &GapExplanation) -> GapPart {
-    let said = gap.said.iter().map(|(policy, rule, disposition)| {
+    let said = gap.said.iter().map(|GapSaying { policy, rule, disposition, exception }| {
         let what = match disposition {
             Disposition::Allow => "Allow".to_owned(),
             Disposition::Hold(chain) => format!("Hold for {chain}"),
             Disposition::Deny => "Deny".to_owned(),
         };
-        format!("{policy}/{rule}: {what}")
+        let lifted = exception.as_ref().map(|e| format!(", lifted by exception {} until {}", e.name, e.until));
+        format!("{policy}/{rule}: {what}{}", lifted.unwrap_or_default())
     });
     GapPart { kind: gap.kind.name(), place: visible(&gap.place, Lines::Escape), said: said.collect() }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Console;
 use super::super::console::Tone;
-use super::describe::{Described, GapPart, MatchPart, Outcome, RulePart};
+use super::describe::{Described, ExceptionPart, GapPart, MatchPart, Outcome, RulePart};
 use crate::rules::Verdict;
 
 /// Longest preview of a body, in characters.
@@ -46,6 +46,9 @@ fn head(described: &Described, console: &mut Console) -> std::io::Result<()> {
     if !described.chains.is_empty() {
         console.line(format!("approval  {}", described.chains.join(", ")))?;
     }
+    if !described.exceptions.is_empty() {
+        console.line(format!("excepted  {}", described.exceptions.join(", ")))?;
+    }
     console.line(format!("revision  {}", described.revision))
 }
 
@@ -58,10 +61,12 @@ const fn tone(verdict: Verdict) -> Tone {
 }
 
 fn one(rule: &RulePart, console: &mut Console) -> std::io::Result<()> {
-    let (word, tone) = match rule.result {
-        Outcome::Matched => ("matches", tone(rule.verdict)),
-        Outcome::Unmatched => ("does not match", Tone::Dim),
-        Outcome::Failed => ("failed", Tone::Bad),
+    let (word, tone) = match (rule.result, &rule.exception) {
+        (Outcome::Matched, None) => ("matches", tone(rule.verdict)),
+        (Outcome::Matched, Some(_)) => ("matches, but is excepted", Tone::Caution),
+        (Outcome::Unmatched, _) => ("does not match", Tone::Dim),
+        (Outcome::Failed, None) => ("failed", Tone::Bad),
+        (Outcome::Failed, Some(_)) => ("failed, but is excepted", Tone::Caution),
     };
     console.line(format!(
         "  {} {} {}",
@@ -69,6 +74,9 @@ fn one(rule: &RulePart, console: &mut Console) -> std::io::Result<()> {
         rule.rule,
         tone.paint(word)
     ))?;
+    if let Some(ExceptionPart { name, until, approver, reason }) = &rule.exception {
+        console.line(format!("         exception {name} until {until}, by {approver}: {reason}"))?;
+    }
     for found in rule.matches.iter().take(MATCHES_MAX) {
         matched(found, console)?;
     }

@@ -97,6 +97,9 @@ struct Expectation {
     /// Exactly these chains decide, as `name` or `namespace/name`.
     #[serde(default)]
     chains: Option<BTreeSet<String>>,
+    /// Exactly these exceptions lift rules that would have matched.
+    #[serde(default)]
+    exceptions: Option<BTreeSet<String>>,
     /// Texts of what is forwarded, by place.
     #[serde(default)]
     redacted: BTreeMap<String, String>,
@@ -173,6 +176,9 @@ fn compare(expect: &Expectation, answer: &Answer) -> Run {
     if let Some(expected) = &expect.chains {
         differences("chains", expected, &chains(answer), &mut problems);
     }
+    if let Some(expected) = &expect.exceptions {
+        differences("exceptions", expected, &exceptions(answer), &mut problems);
+    }
     redactions(&expect.redacted, answer, &mut problems);
     let rules = rules.into_iter().map(|(long, _)| long).collect();
     Run { verdict, rules, code: code.map(str::to_owned), problems }
@@ -214,6 +220,14 @@ fn chains(answer: &Answer) -> Vec<Named> {
         },
         Answer::Passed | Answer::Refused { .. } => Vec::new(),
     }
+}
+
+fn exceptions(answer: &Answer) -> Vec<Named> {
+    let used: BTreeSet<&str> = match answer {
+        Answer::Judged { judgement, .. } => judgement.excepted.iter().map(|one| one.exception.name.as_str()).collect(),
+        Answer::Passed | Answer::Refused { .. } => BTreeSet::new(),
+    };
+    used.into_iter().map(|name| named(name, name, None)).collect()
 }
 
 fn differences(what: &str, expected: &BTreeSet<String>, found: &[Named], problems: &mut Vec<String>) {

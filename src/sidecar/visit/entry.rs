@@ -4,10 +4,10 @@
 use http::request::Parts;
 
 use super::{Peer, Visit};
-use crate::audit::{Caller, FindingRecord, GapRecord, Outcome, QueryJudged};
+use crate::audit::{Caller, ExceptionRecord, FindingRecord, GapRecord, Outcome, QueryJudged};
 use crate::base::{Digest, HoldId, QueryId};
 use crate::query::Query;
-use crate::rules::{Finding, Judgement, Retention, RuleSet, Ruling};
+use crate::rules::{Excepted, Finding, Judgement, Retention, RuleSet, Ruling};
 use crate::sidecar::identity::Identity;
 
 /// Longest path kept of a route that is not known.
@@ -30,6 +30,7 @@ pub(super) fn emptied(query: QueryId, hold: Option<HoldId>, retention: Retention
         code: None,
         findings: Vec::new(),
         coverage: Vec::new(),
+        exceptions: Vec::new(),
         revision: Digest::from_bytes([0; 32]),
         body_digest: None,
         forwarded_digest: None,
@@ -60,6 +61,7 @@ pub(super) fn draft(id: QueryId, peer: &Peer, head: &Parts, rules: Option<&RuleS
         code: None,
         findings: Vec::new(),
         coverage: Vec::new(),
+        exceptions: Vec::new(),
         revision: rules.map_or_else(|| Digest::of(b""), RuleSet::revision),
         body_digest: None,
         forwarded_digest: None,
@@ -103,6 +105,7 @@ impl Visit {
         entry.revision = judgement.revision;
         entry.retention = judgement.retention;
         entry.findings = judgement.findings.iter().map(finding).collect();
+        entry.exceptions = judgement.excepted.iter().map(exception).collect();
         entry.content = judgement.content.as_ref().map(|content| content.reveal().to_owned());
         let forwarded = match &judgement.ruling {
             Ruling::Hold(held) => Some(held.digest()),
@@ -142,6 +145,17 @@ fn finding(finding: &Finding) -> FindingRecord {
         audit_only: finding.audit_only,
         matcher: finding.matcher.as_ref().to_owned(),
         place: finding.place.clone(),
+    }
+}
+
+fn exception(excepted: &Excepted) -> ExceptionRecord {
+    ExceptionRecord {
+        exception: excepted.exception.name.clone(),
+        approver: excepted.exception.approver.clone(),
+        until: excepted.exception.until,
+        policy: excepted.policy.as_ref().clone(),
+        rule: excepted.rule.as_ref().to_owned(),
+        verdict: excepted.verdict,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::audit::{AnswerEnd, Entry, Event, FindingRecord, Outcome, QueryCompleted, QueryJudged};
+use crate::audit::{AnswerEnd, Entry, Event, ExceptionRecord, FindingRecord, Outcome, QueryCompleted, QueryJudged};
 use crate::base::{Digest, QueryId};
 use crate::cli::console::Tone;
 use crate::cli::printable::printable;
@@ -143,6 +143,10 @@ fn why(judged: &QueryJudged) -> String {
             said.push(format!("{} {}", judged.method, judged.path));
         }
     }
+    for lifted in judged.exceptions.iter().rev() {
+        let ExceptionRecord { exception, approver, policy, rule, .. } = lifted;
+        said.insert(0, format!("exception {exception} by {approver} from {policy}: {rule}"));
+    }
     if let Some(used) = &judged.grant {
         said.insert(0, format!("grant {} by {}", used.grant, used.by.join(" and ")));
     }
@@ -261,6 +265,13 @@ mod tests {
         let hold = crate::base::HoldId::of(jiff::Timestamp::UNIX_EPOCH, [0; 10]);
         let carried = shown(&[judged("carried", &format!(r#"{finding},"carriedFrom":["{hold}"]"#))]);
         assert!(carried[0].ends_with(&format!("|carried|-|carried from {hold}, p: r (email)")), "{}", carried[0]);
+    }
+
+    #[test]
+    fn why_names_what_exceptions_lifted() {
+        let lifted = r#","exceptions":[{"exception":"e","approver":"ada","until":"2027-01-01T00:00:00Z","policy":{"name":"p"},"rule":"r","verdict":"Deny"}]"#;
+        let lines = shown(&[judged("allowed", lifted)]);
+        assert!(lines[0].ends_with("|allowed|-|exception e by ada from p: r"), "{}", lines[0]);
     }
 
     #[test]
