@@ -9,6 +9,8 @@ mod agreement;
 mod bed;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "cluster/exceptions.rs"]
+mod exceptions;
 #[path = "cluster/operator.rs"]
 mod operator;
 #[path = "cluster/refusals.rs"]

@@ -21,6 +21,8 @@ const TAKEN_BY_THE_SERVER: &[(&str, &str)] = &[
     ("build-cel-syntax", TEXT),
     ("build-cel-unknown", TEXT),
     ("build-regex-too-large", TEXT),
+    ("exception-twice", TWICE),
+    ("exception-with-namespace", "the namespace is that of the request, for every kind"),
     ("chain-approver-twice", "comparing all approvers with each other costs more than CEL may"),
     ("chain-quorum-unreachable", "counting people costs more than CEL may"),
     ("chain-twice", TWICE),
@@ -67,13 +69,17 @@ async fn refusals(client: &Client, namespace: &str, text: &str) -> Vec<String> {
             "ApprovalPolicy" => ("approvalpolicies", true),
             "ApprovalChain" => ("approvalchains", true),
             "ClusterApprovalChain" => ("clusterapprovalchains", false),
+            "ApprovalException" => ("approvalexceptions", false),
             // What is of no kind of ours is refused for it.
             _ => ("clusterapprovalpolicies", false),
         };
         let scope = if scoped { format!("namespaces/{namespace}/") } else { String::new() };
         let uri = format!("/apis/countersign.dev/v1alpha1/{scope}{plural}?dryRun=All&fieldValidation=Strict");
         let request = http::Request::post(uri).header("content-type", "application/yaml");
-        let request = request.body(document.as_bytes().to_vec()).unwrap();
+        // Whoever creates an exception is its approver.
+        let document =
+            document.replace("approver: alice", "approver: admin").replace("approver: bob", "approver: admin");
+        let request = request.body(document.into_bytes()).unwrap();
         if let Err(refusal) = client.request_text(request).await {
             refusals.push(refusal.to_string());
         }
@@ -94,8 +100,13 @@ async fn client() -> Client {
 /// Every policy file there is: its name and its text.
 fn files() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    for folder in ["tests/corpus/lint", "tests/corpus/rules/policies", "tests/corpus/accept-policies", "config/samples"]
-    {
+    for folder in [
+        "tests/corpus/lint",
+        "tests/corpus/rules/policies",
+        "tests/corpus/accept-policies",
+        "config/samples",
+        "config/samples/cluster",
+    ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {

@@ -137,7 +137,7 @@ const CHAINS: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("reason: a good one", "", "spec.reason: Required value"),
     ("reason: a good one", "reason: ' '", "spec.reason in body should match"),
-    ("approver: alice", "", "spec.approver: Required value"),
+    ("approver: admin", "", "spec.approver: Required value"),
     ("expiresAt: 2030-01-01T00:00:00Z", "", "spec.expiresAt: Required value"),
     ("expiresAt: 2030-01-01T00:00:00Z", "expiresAt: tomorrow", "spec.expiresAt in body must be of type date-time"),
     ("namespaces: [models]", "", "spec.namespaces: Required value"),
@@ -156,7 +156,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
 ];
 const EXCEPTION: &str = "policy: {kind: ClusterApprovalPolicy, name: floor}, namespaces: [models], rules: [no-secrets], \
-                         reason: a good one, approver: alice, expiresAt: 2030-01-01T00:00:00Z";
+                         reason: a good one, approver: admin, expiresAt: 2030-01-01T00:00:00Z";
 
 fn apply(kind: &str, spec: &str, namespace: &str) -> (bool, String) {
     let spec = spec
