@@ -67,11 +67,21 @@ impl Guard {
 
     /// With how many letters, digits and underscores every match begins, when it begins at the edge of a word; else 0.
     pub(super) fn run(&self) -> usize {
-        let of_word = |set: &Bytes| set.iter().zip(WORD).all(|(set, word)| set & !word == 0);
         if self.free != [0; 4] || !of_word(&self.edge) {
             return 0;
         }
         1 + self.then.iter().take_while(|set| of_word(set)).count()
+    }
+
+    /// How far behind its beginning every match has a digit: the nearest such place; `None` where there is none for all.
+    pub(super) fn digit_at(&self) -> Option<u32> {
+        let of_digits = |set: &Bytes| set.iter().zip(DIGITS).all(|(set, digits)| set & !digits == 0);
+        (1..).zip(&self.then).find(|(_, set)| of_digits(set)).map(|(at, _)| at)
+    }
+
+    /// Where every match that begins with [`Guard::run`] letters, digits and underscores has such behind them, as bits.
+    pub(super) fn words_at(&self) -> u64 {
+        (1..).zip(&self.then).filter(|(_, set)| of_word(set)).fold(1, |bits, (at, _): (u32, _)| bits | 1 << at)
     }
 
     /// Length of the shortest match, as far as it is known.
@@ -112,6 +122,11 @@ impl Guard {
         let begins = holds(&self.free, *first) || (holds(&self.edge, *first) && is_edge(text, start));
         begins && rest.len() >= self.then.len() && self.then.iter().zip(rest).all(|(set, byte)| holds(set, *byte))
     }
+}
+
+/// Whether all of a set belong to words.
+fn of_word(set: &Bytes) -> bool {
+    set.iter().zip(WORD).all(|(set, word)| set & !word == 0)
 }
 
 /// Whether one of the bytes before and at a place belongs to a word and the other does not.
@@ -235,6 +250,8 @@ pub(super) struct Guards {
     then: Vec<[u64; 256]>,
     /// Whether none begins inside a word.
     pub(super) outside_words: bool,
+    /// So far behind its beginning each match has a digit, at one of these places; empty where some have none.
+    pub(super) digits_at: Vec<u32>,
     /// By number of bytes after the first: which patterns have a match as short.
     fits: Vec<u64>,
 }
@@ -250,11 +267,16 @@ impl Guards {
             let fitting = (0..).zip(guards).filter(|(_, guard)| guard.then.len() <= length);
             fitting.fold(0, |bits, (bit, _): (u32, _)| bits | 1 << bit)
         };
+        let mut digits_at: Vec<u32> =
+            guards.iter().map(|guard| guard.digit_at()).collect::<Option<_>>().unwrap_or_default();
+        digits_at.sort_unstable();
+        digits_at.dedup();
         let mut all = Self {
             free: Box::new([0; 256]),
             edge: Box::new([0; 256]),
             then: vec![[0; 256]; PLACES - 1],
             outside_words: guards.iter().all(|guard| guard.free.iter().zip(WORD).all(|(set, word)| set & word == 0)),
+            digits_at,
             fits: (0..PLACES - 1).map(fits).collect(),
         };
         for (byte, bit) in (0..=u8::MAX).flat_map(|byte| (0..guards.len()).map(move |bit| (byte, bit))) {
@@ -371,6 +393,19 @@ mod tests {
     }
 
     #[test]
+    fn places_that_every_match_fills_with_digits_or_words_are_known() {
+        let known = |pattern| {
+            let guard = Guard::of(&parse(pattern).unwrap());
+            (guard.digit_at(), guard.words_at())
+        };
+        assert_eq!(known(r"\b[A-Z]{2} ?[0-9]{2} ?[0-9]"), (Some(3), 0b01011));
+        assert_eq!(known(r"\b[A-Z]{1,2}[0-9]{6} ?\("), (Some(2), 0b111_1111));
+        assert_eq!(known(r"\b[A-Z]{6} ?[0-9A-Z]{2}[0-9]"), (None, 0b1_1011_1111));
+        assert_eq!(known(r"\b[A-Z]{3}[0-9]?"), (None, 0b111));
+        assert_eq!(known(r"\+[0-9]{2}|[a-z][0-9]x?"), (Some(1), 0b11));
+    }
+
+    #[test]
     fn no_guard_rules_a_match_of_its_detector_out() {
         let text = "call +49 30 901820 or 020 7946 0958, mail a@b.example.com, card 4111 1111 1111 1111, ip 10.1.2.3, \
                     ssn 078-05-1120, AKIAIOSFODNN7EXAMPLE, DE89 3704 0044 0532 0130 00, 00:1A:2B:3C:4D:5E, RSSMRA85T10A562S, \
@@ -380,6 +415,10 @@ mod tests {
             let guard = Guard::of(&parse(detector.pattern).unwrap());
             for found in Regex::new(detector.pattern).unwrap().find_iter(text) {
                 assert!(guard.admits(text.as_bytes(), found.start()), "{name} at {found:?}");
+                let byte = |behind: u32| text.as_bytes()[found.start() + behind as usize];
+                assert!(guard.digit_at().is_none_or(|behind| byte(behind).is_ascii_digit()), "{name} at {found:?}");
+                let words = guard.words_at();
+                assert!((1..PLACES as u32).all(|at| words >> at & 1 == 0 || is_word(byte(at))), "{name} at {found:?}");
             }
         }
     }

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::lexicon::Lexicon;
 use super::marks::Marks;
 use super::view::{self, DecodeBudget, View};
 use crate::query::{Part, PartId, PartKind, Query, Role};
@@ -82,19 +83,19 @@ pub(super) struct Layers<'q> {
 }
 
 impl<'q> Layers<'q> {
-    /// Reads a query; `seam` is how far on both sides of a seam to look, 0 for not at all.
-    pub(super) fn of(query: &'q Query, seam: usize) -> Self {
+    /// Reads a query for what a lexicon looks for.
+    pub(super) fn of(query: &'q Query, lexicon: &Lexicon) -> Self {
         let mut layers =
             Self { all: Vec::with_capacity(query.parts().len() + 8), chains: Vec::new(), beyond: Vec::new() };
         let mut budget = DecodeBudget::default();
         for (index, part) in query.parts().iter().enumerate() {
             let text = query.text(part);
-            if !text.is_empty() {
+            if !text.is_empty() && !is_too_short(text, lexicon.shortest) {
                 layers.part(PartId::at(index), part, text, &mut budget);
             }
         }
-        if seam > 0 {
-            layers.seams(query, seam);
+        if lexicon.seam > 0 {
+            layers.seams(query, lexicon.seam);
         }
         layers
     }
@@ -193,6 +194,17 @@ impl<'q> Layers<'q> {
             }
         }
     }
+}
+
+/// Shortest text that may hold anything encoded but escapes.
+const ENCODED_BYTES_MIN: usize = 16;
+
+/// Whether neither a text nor anything it could stand for is as long as the shortest finding. Queries are full of names and
+/// numbers that are.
+fn is_too_short(text: &str, shortest: usize) -> bool {
+    // Escapes and characters beyond ASCII may say more than they are long.
+    let plainly = |byte: u8| byte.is_ascii() && !matches!(byte, b'%' | b'&' | b'\\');
+    text.len() < shortest.min(ENCODED_BYTES_MIN) && text.bytes().all(plainly)
 }
 
 #[derive(Default)]

@@ -11,6 +11,7 @@ use super::atoms::{Need, Offset};
 use super::guard::{Guards, TOGETHER};
 use super::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX, PATTERNS_MAX, PROBE_BYTES, SEAM_BYTES_MAX, WALK_BYTES_MAX};
 use super::literals::{Literals, Spelling};
+use super::marks::Words;
 use super::numbers::Numbers;
 use super::pattern::{self, Shared, Way};
 use super::view;
@@ -63,10 +64,10 @@ pub(super) struct Starters {
 }
 
 /// Where slots are tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Near {
-    /// Where so long a run of letters and digits begins.
-    Run(usize),
+    /// Where such a word begins.
+    Words(Words),
     /// Within `reach` of so many digits.
     Digits { least: usize, reach: usize },
     /// Anywhere.
@@ -99,6 +100,8 @@ pub(super) struct Lexicon {
     pub(super) units: usize,
     /// How far on both sides of a seam joined texts are looked at.
     pub(super) seam: usize,
+    /// The shortest text that anything is found in.
+    pub(super) shortest: usize,
 }
 
 impl Lexicon {
@@ -206,7 +209,7 @@ impl Gathering {
         self.within_budget()?;
         let literals: Vec<_> = self.literals.keys().map(|(text, spelling)| (&text[..], *spelling)).collect();
         let literals = (!literals.is_empty()).then(|| Literals::new(&literals));
-        let (mut runs, mut anywhere) = (Vec::new(), Vec::new());
+        let (mut numbered, mut lettered, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
         let (mut few_digits, mut many_digits) = (Vec::new(), Vec::new());
         let (mut by_digits, mut always) = (Vec::new(), Vec::new());
         let mut numbers = Vec::new();
@@ -220,7 +223,10 @@ impl Gathering {
             }
             match (&pattern.need, pattern.way) {
                 (Need::Atoms(_), _) => {}
-                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIN => runs.push(index),
+                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIN => match pattern.guard.digit_at() {
+                    Some(_) => numbered.push(index),
+                    None => lettered.push(index),
+                },
                 (Need::Digits(..MANY_DIGITS), Way::FromStarts) => few_digits.push(index),
                 (Need::Digits(_), Way::FromStarts) => many_digits.push(index),
                 (Need::Nothing, Way::FromStarts) => anywhere.push(index),
@@ -229,12 +235,14 @@ impl Gathering {
             }
         }
         // Groups of words that few texts have are those of long ones.
-        runs.sort_by_key(|slot| self.slots.get(*slot).map(|slot| slot.pattern.guard.run()));
-        let starters: Vec<_> =
-            [runs, few_digits, many_digits, anywhere].iter().flat_map(|slots| self.starters(slots)).collect();
+        for words in [&mut numbered, &mut lettered] {
+            words.sort_by_key(|slot| self.slots.get(*slot).map(|slot| slot.pattern.guard.run()));
+        }
+        let groups = [numbered, lettered, few_digits, many_digits, anywhere];
+        let starters: Vec<_> = groups.iter().flat_map(|slots| self.starters(slots)).collect();
         let by_starts = starters.iter().filter_map(|starters: &Starters| match starters.near {
             Near::Digits { least, .. } => Some(least),
-            Near::Run(_) | Near::Anything => None,
+            Near::Words(_) | Near::Anything => None,
         });
         let digits_min = by_starts.chain(by_digits.iter().map(|(_, count)| *count)).min();
         let seam = self.seam();
@@ -255,6 +263,7 @@ impl Gathering {
             digits_min,
             always,
             seam,
+            shortest: self.shortest(),
         })
     }
 
@@ -272,7 +281,10 @@ impl Gathering {
             .into_iter()
             .zip(slots.chunks(TOGETHER).zip(patterns.chunks(TOGETHER)));
         groups
-            .map(|(guards, (slots, patterns))| Starters { slots: slots.to_vec(), guards, near: near(patterns) })
+            .map(|(guards, (slots, patterns))| {
+                let near = near(patterns, &guards);
+                Starters { slots: slots.to_vec(), guards, near }
+            })
             .collect()
     }
 
@@ -281,6 +293,16 @@ impl Gathering {
         let words = self.literals.iter().filter(|(_, owners)| keyword(owners)).map(|((word, _), _)| word.len());
         let patterns = self.slots.iter().filter_map(|slot| slot.pattern.reach).map(|reach| reach.min(SEAM_BYTES_MAX));
         words.chain(patterns).max().unwrap_or(0)
+    }
+
+    fn shortest(&self) -> usize {
+        let keyword = |owners: &[Owner]| owners.iter().any(|o| matches!(o, Owner::Keyword(..)));
+        let words = self.literals.iter().filter(|(_, owners)| keyword(owners)).map(|((word, _), _)| word.len());
+        let patterns = self.slots.iter().map(|slot| match slot.pattern.need {
+            Need::Digits(count) => slot.pattern.guard.shortest().max(count),
+            Need::Atoms(_) | Need::Nothing => slot.pattern.guard.shortest(),
+        });
+        words.chain(patterns).min().unwrap_or(0)
     }
 
     fn within_budget(&self) -> Result<(), TooCostly> {
@@ -343,7 +365,7 @@ impl Gathering {
 }
 
 /// What all patterns of a group begin near.
-fn near(patterns: &[&Shared]) -> Near {
+fn near(patterns: &[&Shared], guards: &Guards) -> Near {
     let run = patterns.iter().map(|pattern| pattern.guard.run()).min().unwrap_or(0);
     let digits = |pattern: &&Shared| match pattern.need {
         Need::Digits(count) => count,
@@ -352,7 +374,10 @@ fn near(patterns: &[&Shared]) -> Near {
     let least = patterns.iter().map(digits).min().unwrap_or(0);
     let reach = patterns.iter().filter_map(|pattern| pattern.reach).max().unwrap_or(0);
     match (run, least) {
-        (RUN_MIN.., _) => Near::Run(run),
+        (RUN_MIN.., _) => {
+            let letters = patterns.iter().fold(u64::MAX, |places, pattern| places & pattern.guard.words_at());
+            Near::Words(Words::of(letters, &guards.digits_at))
+        }
         (_, 0) => Near::Anything,
         (_, least) => Near::Digits { least, reach },
     }

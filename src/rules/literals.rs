@@ -10,10 +10,10 @@ mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::limits::{LITERAL_STATES_MAX, LITERAL_WINDOW_MAX};
-pub(super) use walk::Hits;
-use walk::{Automaton, KINDS, MARK};
+use walk::{Automaton, Hits, KINDS, MARK};
 
 /// Shortest word of a phrase that is window enough.
 const WORD_MIN: usize = 4;
@@ -47,6 +47,8 @@ pub(super) struct Literals {
     candidates: Vec<u32>,
     entries: Vec<Entry>,
     arena: Vec<u8>,
+    /// What the query before used.
+    hits: Mutex<Hits>,
 }
 
 impl Literals {
@@ -63,6 +65,18 @@ impl Literals {
         let windows = windows(literals, &kinds, 1);
         let trie = Trie::new(literals, &windows, &kinds).unwrap_or_else(Trie::empty);
         trie.finish(literals, &windows, kinds)
+    }
+
+    /// Room for the hits of one query.
+    pub(super) fn hits(&self) -> Hits {
+        std::mem::take(&mut *self.hits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps that room for the next query.
+    pub(super) fn keep(&self, hits: Hits) {
+        if hits.is_small() {
+            *self.hits.lock().unwrap_or_else(PoisonError::into_inner) = hits;
+        }
     }
 
     /// Calls `found` with each literal and its place, in the order of their windows.
@@ -353,7 +367,8 @@ impl Trie {
             Entry { text: start..narrow(arena.len()), window_end: narrow(window.end), spelling: *spelling }
         });
         let entries = entries.collect();
-        Literals { automaton: Automaton::new(kinds, &self.rows), ends, candidates, entries, arena }
+        let automaton = Automaton::new(kinds, &self.rows);
+        Literals { automaton, ends, candidates, entries, arena, hits: Mutex::default() }
     }
 }
 

@@ -87,15 +87,20 @@ impl Marks {
         runs
     }
 
-    /// The places of a range that are not inside words: all but letters, digits and underscores behind another one.
-    pub(super) fn outside_words(&self, range: Range<usize>, mut each: impl FnMut(usize)) {
+    /// The places of a range that are not inside words: all but letters, digits and underscores behind another one. Of those
+    /// the ones with a digit so far behind them, at one of the places of `digits_at`, if there are such.
+    pub(super) fn outside_words(&self, range: Range<usize>, digits_at: &[u32], mut each: impl FnMut(usize)) {
         let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
         let before = blocks.start.checked_sub(1).and_then(|last| self.words.get(last));
         let mut behind = Moved::<1>::default();
         behind.on(before.copied().unwrap_or_default());
-        for (block, bits) in blocks.clone().zip(self.words.get(blocks).unwrap_or_default()) {
+        let digits = pairs(self.digits.get(blocks.start..).unwrap_or_default());
+        for ((block, bits), digits) in blocks.clone().zip(self.words.get(blocks).unwrap_or_default()).zip(digits) {
             let first = block * BLOCK;
-            let mut places = !(bits & behind.on(*bits));
+            let mut places = !(bits & behind.on(*bits)) & digits.any(digits_at);
+            if places == 0 {
+                continue;
+            }
             places &= u64::MAX << range.start.saturating_sub(first);
             places &= u64::MAX >> (first + BLOCK).saturating_sub(range.end);
             while places != 0 {
@@ -105,27 +110,96 @@ impl Marks {
         }
     }
 
-    /// Where runs of at least `length` letters, digits and underscores begin; a run longer than a block is as good as one
-    /// of that length.
-    pub(super) fn runs(&self, length: usize, mut begins: impl FnMut(usize)) {
-        let length = length.clamp(1, BLOCK);
+    /// Where words begin that are as `wanted`.
+    pub(super) fn words(&self, wanted: &Words, mut begins: impl FnMut(usize)) {
         let mut behind = Moved::<1>::default();
-        let next = self.words.iter().skip(1).chain([&0]);
-        for ((first, bits), next) in (0..).step_by(BLOCK).zip(&self.words).zip(next) {
-            let mut runs = u128::from(*next) << BLOCK | u128::from(*bits);
-            let mut long = 1;
-            while long < length {
-                let more = long.min(length - long);
-                runs &= runs >> more;
-                long += more;
+        let blocks = (0..).step_by(BLOCK).zip(pairs(&self.words)).zip(pairs(&self.digits));
+        for ((first, words), digits) in blocks {
+            let mut starts = !behind.on(words.here) & digits.any(&wanted.digits_at);
+            if starts != 0 {
+                starts &= words.all(&wanted.letters);
             }
-            #[expect(clippy::cast_possible_truncation, reason = "the other half is the next block's")]
-            let mut starts = runs as u64 & !behind.on(*bits);
             while starts != 0 {
                 begins(first + starts.trailing_zeros() as usize);
                 starts &= starts - 1;
             }
         }
+    }
+}
+
+/// What a word has to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Words {
+    /// So far behind its beginning stand so many letters, digits and underscores.
+    letters: Vec<(u32, u32)>,
+    /// So far behind it stands a digit, at one of these places; empty for anywhere or nowhere.
+    digits_at: Vec<u32>,
+}
+
+impl Words {
+    /// Words with a letter, digit or underscore at each place of `letters`, which are bits, and a digit at one of `digits_at`.
+    pub(super) fn of(letters: u64, digits_at: &[u32]) -> Self {
+        let (mut runs, mut left) = (Vec::new(), letters);
+        while left != 0 {
+            let start = left.trailing_zeros();
+            let length = (left >> start).trailing_ones();
+            runs.push((start, length));
+            left &= left.checked_shl(start + length).map_or(0, |_| u64::MAX << (start + length));
+        }
+        Self { letters: runs, digits_at: digits_at.to_vec() }
+    }
+}
+
+/// The bits of a block, and those of the next.
+#[derive(Clone, Copy)]
+struct Pair {
+    here: u64,
+    next: u64,
+}
+
+fn pairs(bits: &[u64]) -> impl Iterator<Item = Pair> {
+    let next = bits.iter().skip(1).chain([&0]);
+    bits.iter().zip(next).map(|(here, next)| Pair { here: *here, next: *next })
+}
+
+impl Pair {
+    /// The bits so far behind each place.
+    #[inline]
+    const fn behind(self, by: u32) -> Self {
+        let by = by % u64::BITS;
+        Self { here: self.here >> by | (self.next << 1) << (u64::BITS - 1 - by), next: self.next >> by }
+    }
+
+    /// Which places have a bit so far behind them, at one of these; all where there are none.
+    #[inline]
+    fn any(self, places: &[u32]) -> u64 {
+        if places.is_empty() {
+            return u64::MAX;
+        }
+        if self.here | self.next == 0 {
+            return 0;
+        }
+        places.iter().fold(0, |any, place| any | self.behind(*place).here)
+    }
+
+    /// Which places have so many bits in a row so far behind them, for each of these.
+    #[inline]
+    fn all(self, runs: &[(u32, u32)]) -> u64 {
+        let mut all = u64::MAX;
+        for (place, length) in runs {
+            let (mut run, mut long) = (self, 1);
+            while long < *length {
+                let more = long.min(length - long);
+                let moved = run.behind(more);
+                run = Self { here: run.here & moved.here, next: run.next & moved.next };
+                long += more;
+            }
+            all &= run.behind(*place).here;
+            if all == 0 {
+                break;
+            }
+        }
+        all
     }
 }
 
@@ -241,11 +315,17 @@ mod tests {
 
     use super::*;
 
-    /// Where words of at least `length` bytes begin, byte by byte.
-    fn runs(text: &[u8], length: usize) -> Vec<usize> {
+    /// Where words begin that have letters and one of the digits at these places, byte by byte.
+    fn words(text: &[u8], letters: u64, digits_at: &[u32]) -> Vec<usize> {
         let word = |at: usize| text.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let begins = |at: &usize| (*at == 0 || !word(at - 1)) && (*at..at + length).all(word);
+        let lettered = |at: usize| (0..64).all(|place| letters >> place & 1 == 0 || word(at + place));
+        let begins = |at: &usize| (*at == 0 || !word(at - 1)) && lettered(*at) && numbered(text, *at, digits_at);
         (0..text.len()).filter(begins).collect()
+    }
+
+    fn numbered(text: &[u8], at: usize, digits_at: &[u32]) -> bool {
+        let digit = |place: &u32| text.get(at + *place as usize).is_some_and(u8::is_ascii_digit);
+        digits_at.is_empty() || digits_at.iter().any(digit)
     }
 
     /// Whether a shape stands somewhere: `l` for a letter or digit, `.` for anything else and the end. A shape of lone letters
@@ -275,17 +355,24 @@ mod tests {
         }
         let expected: Vec<usize> = (0..text.len()).filter(|at| text[*at].is_ascii_digit()).collect();
         assert_eq!(digits, expected, "{text:?}");
-        for length in [1, 2, 3, 6, 8, 11, 16, 33, 64] {
-            let mut found = Vec::new();
-            marks.runs(length, |at| found.push(at));
-            assert_eq!(found, runs(text, length), "{length} in {text:?}");
+        let lettered = [1, 0b11, 0b111, 0b11_1111, 0b111_1101, 0xf7bf, 0xffff, 0x1_ffff_ffff, u64::MAX, 1 | 1 << 63];
+        for letters in lettered {
+            for digits_at in [&[][..], &[1], &[2, 5], &[15, 63]] {
+                let mut found = Vec::new();
+                marks.words(&Words::of(letters, digits_at), |at| found.push(at));
+                assert_eq!(found, words(text, letters, digits_at), "{letters:b} {digits_at:?} in {text:?}");
+            }
         }
         for range in [0..text.len(), text.len() / 3..text.len() / 2, text.len() / 2..text.len(), 0..0] {
-            let (mut found, mut expected) = (Vec::new(), Vec::new());
-            marks.outside_words(range.clone(), |at| found.push(at));
-            let word = |at: usize| text[at].is_ascii_alphanumeric() || text[at] == b'_';
-            expected.extend(range.filter(|at| *at == 0 || !word(*at) || !word(*at - 1)));
-            assert_eq!(found, expected, "{text:?}");
+            for digits_at in [&[][..], &[1], &[2, 15]] {
+                let mut found = Vec::new();
+                marks.outside_words(range.clone(), digits_at, |at| found.push(at));
+                let word = |at: usize| text[at].is_ascii_alphanumeric() || text[at] == b'_';
+                let outside = |at: &usize| *at == 0 || !word(*at) || !word(*at - 1);
+                let expected: Vec<usize> =
+                    range.clone().filter(|at| outside(at) && numbered(text, *at, digits_at)).collect();
+                assert_eq!(found, expected, "{text:?}");
+            }
         }
     }
 

@@ -12,7 +12,6 @@ use std::ops::Range;
 use super::atoms::Offset;
 use super::layer::{Layer, Layers, Pieces};
 use super::lexicon::{Boundary, Lexicon, Near, Owner, Slot, Starters, Unit};
-use super::literals::Hits;
 use super::numbers::{self, Numbers};
 use super::pattern::{Overlaps, Search, Way};
 use crate::base::limits::REDACTIONS_MAX;
@@ -126,7 +125,7 @@ pub(super) fn scan(lexicon: &Lexicon, query: &Query) -> Scan {
     if lexicon.units == 0 {
         return Scan { units, beyond: Vec::new() };
     }
-    let layers = Layers::of(query, lexicon.seam);
+    let layers = Layers::of(query, lexicon);
     let mut scanner = Scanner { lexicon, layers: &layers, units: &mut units, numbers: Vec::new() };
     scanner.literals();
     for (index, layer) in layers.all.iter().enumerate() {
@@ -170,8 +169,7 @@ impl Scanner<'_, '_> {
     fn literals(&mut self) {
         let (lexicon, layers) = (self.lexicon, self.layers);
         let Some(literals) = lexicon.literals() else { return };
-        let (mut runs, mut hits) = (Vec::new(), Hits::default());
-        let mut open = Vec::new();
+        let (mut runs, mut open, mut hits) = (Vec::new(), Vec::new(), literals.hits());
         for (layer, text) in layers.all.iter().enumerate().map(|(index, layer)| (index, layer.text())) {
             literals.each(text.as_bytes(), &mut hits, |literal, bytes| {
                 for owner in lexicon.owners(literal) {
@@ -182,6 +180,7 @@ impl Scanner<'_, '_> {
                 }
             });
         }
+        literals.keep(hits);
         self.run(runs);
     }
 
@@ -295,12 +294,11 @@ impl Scanner<'_, '_> {
         }
         self.numbers.sort_unstable();
         for starters in &lexicon.starters {
-            match starters.near {
+            match &starters.near {
                 Near::Anything => Starting::new(starters, layer).all(self, 0..text.len()),
-                Near::Run(length) if text.len() < length => {}
-                Near::Run(length) => {
+                Near::Words(words) => {
                     let mut starting = Starting::new(starters, layer);
-                    layer.marks().runs(length, |start| starting.at(self, start));
+                    layer.marks().words(words, |start| starting.at(self, start));
                 }
                 Near::Digits { .. } => {}
             }
@@ -403,7 +401,8 @@ impl<'s, 't> Starting<'s, 't> {
     fn all(&mut self, scanner: &mut Scanner<'s, '_>, window: Range<usize>) {
         let guards = &self.starters.guards;
         if guards.outside_words {
-            return self.layer.marks().outside_words(window, |start| self.at(scanner, start));
+            let marks = self.layer.marks();
+            return marks.outside_words(window, &guards.digits_at, |start| self.at(scanner, start));
         }
         guards.each(self.layer.text().as_bytes(), window, |start, admitted| self.each(scanner, start, admitted));
     }

@@ -28,6 +28,16 @@ pub(in super::super) struct Hits {
     lanes: [Vec<(u32, u16)>; LANES],
 }
 
+/// Room for so many ends of windows is kept from query to query: those of a hundred kilobytes of prose.
+const HITS_KEPT_MAX: usize = 8 << 10;
+
+impl Hits {
+    /// Whether it may be kept for the next query.
+    pub(super) fn is_small(&self) -> bool {
+        self.all.capacity() <= HITS_KEPT_MAX && self.lanes.iter().all(|lane| lane.capacity() <= HITS_KEPT_MAX)
+    }
+}
+
 /// The automaton without what ends at its states.
 #[derive(Debug)]
 pub(super) struct Automaton {

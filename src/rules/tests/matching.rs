@@ -29,6 +29,17 @@ fn keywords_match_whole_words_whatever_their_case_width_and_spacing() {
 }
 
 #[test]
+fn texts_as_short_as_what_is_looked_for_are_read_and_those_that_say_more_than_they_are_long() {
+    check(words(&["ok"]), "ok", YES);
+    check(words(&["ok"]), "o", NO);
+    check(regex("[0-9]x"), "7x", YES);
+    check(regex("[0-9]x"), "7", NO);
+    check(words(&["a.m."]), "\u{33c2}", YES);
+    check(words(&["\u{fdfa}"]), "&#65018;", YES);
+    check(words(&["\u{fdfa}"]), "\\ufdfa", YES);
+}
+
+#[test]
 fn keywords_may_be_part_of_a_word_when_asked() {
     let inside = || Matcher::Text(TextMatch::Keywords { any: vec!["cret".to_owned()], whole_words: false });
     check(inside(), "secrets", YES);
