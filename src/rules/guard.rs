@@ -418,7 +418,10 @@ mod tests {
                 let byte = |behind: u32| text.as_bytes()[found.start() + behind as usize];
                 assert!(guard.digit_at().is_none_or(|behind| byte(behind).is_ascii_digit()), "{name} at {found:?}");
                 let words = guard.words_at();
-                assert!((1..PLACES as u32).all(|at| words >> at & 1 == 0 || is_word(byte(at))), "{name} at {found:?}");
+                assert!(
+                    (1..u32::try_from(PLACES).unwrap()).all(|at| words >> at & 1 == 0 || is_word(byte(at))),
+                    "{name} at {found:?}"
+                );
             }
         }
     }
