@@ -81,6 +81,9 @@ pub struct ModelGateStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub revision: Option<String>,
+    /// What was last given out. Whoever gives out something else raises the sequence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
     /// The policies that apply: `models/customer-data`, `floor`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -99,19 +102,67 @@ pub struct ModelGateStatus {
     pub pods: Vec<GatedPod>,
 }
 
-/// What the gate of one Pod has in force.
+/// What was given out to the gates of a workload, and how new it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Distribution {
+    /// Raised by an administrator when sequences were lost, with `countersign-operator new-epoch`.
+    pub epoch: u64,
+    /// Raised by everything that is given out.
+    pub sequence: u64,
+    /// The digest of all that the gates are told but epoch and sequence.
+    #[schemars(length(min = 1, max = 128))]
+    pub content: String,
+    /// The revision of the rule set in it.
+    #[schemars(length(min = 1, max = 128))]
+    pub revision: String,
+}
+
+/// The gate of one Pod, and what it has in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GatedPod {
     /// The Pod's name.
     #[schemars(length(min = 1, max = SUBDOMAIN_CHARS_MAX))]
     pub name: String,
-    /// The revision that it has acknowledged.
+    /// The Pod's UID: another of the same name is another Pod.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+    /// The key that the gate came forward with first. No other speaks for this Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub key: Option<String>,
+    /// The revision that it has in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub revision: Option<String>,
-    /// Why it has not loaded the newest one.
+    /// How new what it has in force is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Given>,
+    /// What it refused to load, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejection>,
+}
+
+/// Something that was given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Given {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its sequence.
+    pub sequence: u64,
+}
+
+/// Something that a gate refused to load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejection {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its sequence.
+    pub sequence: u64,
+    /// Why.
     #[schemars(length(max = 1_024))]
-    pub rejected: Option<String>,
+    pub message: String,
 }

@@ -44,5 +44,5 @@ pub const NAMESPACES_MAX: usize = 100;
 pub const EXCEPTED_RULES_MAX: usize = 100;
 /// Most conditions of a status.
 pub const CONDITIONS_MAX: usize = 16;
-/// Most Pods that a status lists: it is for people, the counts are whole.
-pub const PODS_MAX: usize = 500;
+/// Most Pods with a gate of one workload: each is a line of 300 bytes in one object of etcd, which takes 1.5 MB.
+pub const PODS_MAX: usize = 1_000;
