@@ -35,6 +35,8 @@ pub mod follow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod intake;
+#[cfg(feature = "operator")]
+mod kept;
 mod key;
 mod limits;
 #[rustfmt::skip]
@@ -52,6 +54,8 @@ mod way;
 pub use bundle::{Bundle, Order};
 pub use envelope::{Signer, publish};
 pub use intake::{Accepted, Freshness, Intake, Taken};
+#[cfg(feature = "operator")]
+pub use kept::Kept;
 pub use key::{KeyFailure, PublicKey, SigningKey, Succession};
 pub use limits::BUNDLE_BYTES_MAX;
 pub use refusal::{Refusal, Unproven, Unpublishable};

@@ -49,6 +49,9 @@ pub enum KeyFailure {
     /// Not a signing key.
     #[error("expected an Ed25519 key as PKCS #8")]
     NotSigning,
+    /// What is stored with a signing key leads to another.
+    #[error("the stored successions do not lead to the stored key")]
+    Unled,
     /// The library has no randomness, or refuses to sign.
     #[error("a key cannot be made or used on this machine")]
     Unusable,
