@@ -40,7 +40,7 @@ mod suggest;
 mod tests;
 mod text;
 
-pub use build::{Compilation, check, compile, load};
+pub use build::{Compilation, check, compile, load, selects};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use document::{Document, read, read_value};
 pub use duration::{DurationFlaw, duration, show as show_duration};

@@ -219,6 +219,18 @@ fn policies<'a>(
     prepared
 }
 
+/// Whether a document is a policy that applies to a workload: [`compile`] makes its rule set of no others.
+#[must_use]
+pub fn selects(document: &Document, workload: &Workload) -> bool {
+    let (policy, scoped) = match &document.object {
+        Object::ApprovalPolicy(policy) => (policy, Scoped::Namespace),
+        Object::ClusterApprovalPolicy(policy) => (policy, Scoped::Cluster),
+        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => return false,
+    };
+    let here = name(&policy.metadata, scoped).namespace.is_none_or(|namespace| namespace == workload.namespace);
+    here && selector::matches(&policy.spec.selector, &workload.labels)
+}
+
 fn applies(name: &PolicyRef, policy: &ApprovalPolicy, workload: &Workload, report: &mut Report<'_>) -> bool {
     if let Some(namespace) = &name.namespace
         && *namespace != workload.namespace
