@@ -18,24 +18,46 @@
 //!
 //! Knows nothing of queries, nor of how gates are reached.
 
+mod administer;
 mod arguments;
+mod bulletin;
 mod certificates;
+mod conditions;
+mod desk;
+mod exchange;
+mod gate_status;
+#[cfg(test)]
+mod gate_tests;
+mod gates;
 mod health;
 mod kinds;
 mod leader;
 mod ledger;
+mod listing;
+mod pods;
+mod problems;
+mod report;
+mod review;
 mod rights;
 mod run;
 mod scope;
+mod selection;
 mod serving;
 mod settle;
 mod sighting;
+mod signing;
 mod status;
+mod tally;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod watch;
 mod webhook;
+mod work;
+mod workloads;
+mod write;
 
+pub use administer::{Administration, NotDone, Whereabouts, administer};
 pub use arguments::Arguments;
 pub use rights::manifests;
 pub use run::{Failure, run};

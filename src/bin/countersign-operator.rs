@@ -8,8 +8,10 @@ use countersign::telemetry::logs::{self, LogFormat};
 
 /// Makes rule sets of the policies of a cluster, and says in their statuses what became of them.
 #[derive(Debug, clap::Parser)]
-#[command(name = "countersign-operator", version)]
+#[command(name = "countersign-operator", version, args_conflicts_with_subcommands = true)]
 struct Command {
+    #[command(subcommand)]
+    administration: Option<operator::Administration>,
     #[command(flatten)]
     operator: operator::Arguments,
     /// Log lines for people instead of JSON.
@@ -31,9 +33,13 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(administration) = command.administration {
+        println!("{}", runtime.block_on(operator::administer(administration))?);
+        return Ok(());
+    }
     let format = if command.log_text { LogFormat::Text } else { LogFormat::Json };
     logs::init(format, &command.log_level)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(operator::run(command.operator))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the operator is told on the command line. Everything has a default: with a kubeconfig, or within a cluster, it runs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +15,12 @@ const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/names
 const NAMESPACE_DEFAULT: &str = "countersign-system";
 /// The port of a Service that is not said.
 const HTTPS: u16 = 443;
+/// The port for gates, where nothing else is said.
+const GATES_PORT: u16 = 9466;
+/// A gate asks at a quarter of the maximum age; more often would be noise.
+const AGE_MIN: Duration = Duration::from_secs(10);
+/// As bundles have it: past it, nobody would call a rule set current.
+const AGE_MAX: Duration = Duration::from_hours(30 * 24);
 /// Shorter Leases are lost whenever an API server is busy; the length is kept in whole seconds.
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longer ones leave a cluster without a leader for too long.
@@ -41,6 +47,21 @@ pub struct Arguments {
     /// What is served, and with which certificate.
     #[command(flatten)]
     pub serving: ServingArguments,
+    /// How gates get what they judge by.
+    #[command(flatten)]
+    pub distribution: DistributionArguments,
+}
+
+/// How gates get what they judge by.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Gates")]
+pub struct DistributionArguments {
+    /// Where gates come; port 9466 on all addresses in a Pod, on loopback elsewhere, when left out.
+    #[arg(long, value_name = "ADDR")]
+    pub serve_listen: Option<SocketAddr>,
+    /// How long a gate may judge by what it has when no operator can be reached.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = age)]
+    pub max_age: Duration,
 }
 
 /// What is looked at.
@@ -101,6 +122,15 @@ pub(super) struct Place {
     pub(super) may_be_made: bool,
 }
 
+impl DistributionArguments {
+    /// Where gates come.
+    pub(super) fn serve_listen(&self) -> SocketAddr {
+        let in_a_pod = std::path::Path::new(OWN_NAMESPACE).exists();
+        let address = if in_a_pod { IpAddr::from(Ipv6Addr::UNSPECIFIED) } else { IpAddr::from(Ipv4Addr::LOCALHOST) };
+        self.serve_listen.unwrap_or_else(|| SocketAddr::new(address, GATES_PORT))
+    }
+}
+
 impl Arguments {
     /// What is watched.
     pub(super) fn sight(&self) -> Sight {
@@ -110,8 +140,7 @@ impl Arguments {
 
     /// Where the operator keeps what is its own.
     pub(super) fn place(&self) -> Place {
-        let own = || std::fs::read_to_string(OWN_NAMESPACE).ok();
-        place(self.namespace.clone().or_else(own))
+        place(self.namespace.clone())
     }
 }
 
@@ -161,7 +190,21 @@ fn host(url: &str) -> Option<String> {
     Some(host.trim_start_matches('[').trim_end_matches(']').to_owned())
 }
 
-fn place(named: Option<String>) -> Place {
+/// Where the operator keeps what is its own: as it is told, where its Pod is, or in a namespace that it makes.
+pub(super) fn place(told: Option<String>) -> Place {
+    named(told.or_else(|| std::fs::read_to_string(OWN_NAMESPACE).ok()))
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let duration = compile::duration(text).map_err(|flaw| flaw.to_string())?;
+    if (AGE_MIN..=AGE_MAX).contains(&duration) && duration.subsec_nanos() == 0 {
+        Ok(duration)
+    } else {
+        Err("must be whole seconds, between 10s and 720h".to_owned())
+    }
+}
+
+fn named(named: Option<String>) -> Place {
     let may_be_made = named.is_none();
     let namespace = named.map_or_else(|| NAMESPACE_DEFAULT.to_owned(), |name| name.trim().to_owned());
     Place { namespace, may_be_made }
@@ -182,9 +225,9 @@ mod tests {
 
     #[test]
     fn only_a_namespace_that_nobody_named_is_made() {
-        assert_eq!(place(None), Place { namespace: "countersign-system".to_owned(), may_be_made: true });
-        let named = Place { namespace: "gates".to_owned(), may_be_made: false };
-        assert_eq!(place(Some("gates\n".to_owned())), named);
+        assert_eq!(named(None), Place { namespace: "countersign-system".to_owned(), may_be_made: true });
+        let gates = Place { namespace: "gates".to_owned(), may_be_made: false };
+        assert_eq!(named(Some("gates\n".to_owned())), gates);
     }
 
     #[test]

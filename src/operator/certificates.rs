@@ -29,6 +29,7 @@ use tokio::sync::watch;
 pub(super) use self::folder::follow_folder;
 pub(super) use self::keeper::Keeper;
 use self::material::{Flaw, Served};
+use crate::distribution::serve::Certificates;
 use crate::telemetry::OperatorMetrics;
 
 /// What is served with now.
@@ -82,6 +83,12 @@ impl Current {
             *trusted = Some(authorities);
             changed
         });
+    }
+}
+
+impl Certificates for Current {
+    fn current(&self) -> Option<Arc<CertifiedKey>> {
+        self.key.load_full()
     }
 }
 

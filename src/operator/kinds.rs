@@ -4,6 +4,7 @@ use kube::api::ApiResource;
 use kube::{CustomResourceExt as _, Resource as _};
 
 use crate::api::chain::{ApprovalChainObject, ClusterApprovalChainObject};
+use crate::api::gate::ModelGateObject;
 use crate::api::policy::{ApprovalPolicyObject, ClusterApprovalPolicyObject};
 
 /// What people write.
@@ -56,6 +57,11 @@ impl Kind {
     }
 }
 
+/// How an API server knows ModelGates.
+pub(super) fn gate_resource() -> ApiResource {
+    ModelGateObject::api_resource()
+}
+
 /// Which object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
@@ -67,11 +73,18 @@ pub(super) struct Key {
     pub(super) name: String,
 }
 
+impl Key {
+    /// Its namespace and its name: `models/customer-data`, `floor`.
+    pub(super) fn path(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind.name(), self.name),
-            None => write!(f, "{} {}", self.kind.name(), self.name),
-        }
+        write!(f, "{} {}", self.kind.name(), self.path())
     }
 }

@@ -1,20 +1,29 @@
 //! Everything the operator knows, and what was made of it. A pure state: no client, no clock, no task.
 //!
 //! An object is kept as the text that the API server gave, and read by `compile` as a file is: there is one reader, and an
-//! object that does not fit stops nothing.
+//! object that does not fit stops nothing. What a change may touch is noted as it comes, so that nothing else is looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::gates::{GateKey, Gates, Seen};
 use super::kinds::{Key, Kind};
-use crate::api::status::Condition;
-use crate::compile::Document;
-use crate::rules::{RuleSet, Workload};
+use super::listing::{Change, Listing};
+use super::pods::{Pod, Pods};
+use super::report::Report;
+use super::selection::{Good, Selections};
+use super::terms::Terms;
+use super::workloads::{Enrolled, Owned, Owner, WorkloadKey};
+use crate::api::status::{Condition, GateCounts};
+use crate::distribution::Order;
 
 /// An object as the API server has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stored {
     /// Another object of the same name has another one.
     pub(super) uid: String,
+    /// What a write must find unchanged; nothing where that is not known.
+    pub(super) version: Option<String>,
     /// Counts the changes of its specification.
     pub(super) generation: i64,
     /// The object as JSON, its status left out.
@@ -30,6 +39,8 @@ pub(super) struct Told {
     pub(super) observed_generation: Option<i64>,
     /// What it says.
     pub(super) conditions: Vec<Condition>,
+    /// How many gates have it; of policies only.
+    pub(super) gates: Option<GateCounts>,
 }
 
 /// What is known of one object.
@@ -37,86 +48,70 @@ pub(super) struct Told {
 pub(super) struct Entry {
     /// As it is stored.
     pub(super) stored: Stored,
-    /// Changed since it was looked at.
-    pub(super) fresh: bool,
     /// What of it is in force: the last that was good.
-    pub(super) good: Option<Document>,
+    pub(super) good: Option<Arc<Good>>,
     /// What is wrong with it as it is stored.
     pub(super) wrong: Option<String>,
     /// It was there when this process began to watch: what was in force of it then, nobody here knows.
     pub(super) inherited: bool,
 }
 
-/// Which workload.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct WorkloadKey {
-    /// What owns its Pods.
-    pub(super) owner: Owner,
-    /// Its namespace.
-    pub(super) namespace: String,
-    /// Its name.
-    pub(super) name: String,
+/// What has to be looked at when the ledger is settled.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled {
+    /// Objects that are to be read again.
+    pub(super) objects: BTreeSet<Key>,
+    /// Policies of which, or of whose chains, something else is in force now, or nothing.
+    pub(super) policies: BTreeSet<Key>,
+    /// Scopes in which objects have become known or unknown.
+    pub(super) scopes: BTreeSet<Option<String>>,
+    /// Workloads that are new or have other labels.
+    pub(super) workloads: BTreeSet<WorkloadKey>,
 }
 
-/// What owns Pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Owner {
-    /// A Deployment.
-    Deployment,
-    /// A StatefulSet.
-    StatefulSet,
-}
-
-/// What is known of one workload.
-#[derive(Debug)]
-pub(super) struct Enrolled {
-    /// What policies select by.
-    pub(super) workload: Workload,
-    /// What its gates are to have: the last that compiled.
-    pub(super) rule_set: Option<std::sync::Arc<RuleSet>>,
-    /// Why that is not the newest.
-    pub(super) withheld: Option<String>,
-}
-
-/// What a watch brings: one object, or the beginning and the end of a list of all there are.
-#[derive(Debug)]
-pub(super) enum Change<K, V> {
-    /// A list begins: what it does not name is gone.
-    ListBegins,
-    /// This is there.
-    There(K, V),
-    /// This is gone.
-    Gone(K),
-    /// The list is whole.
-    ListEnds,
-}
-
-/// What one watch has told.
-#[derive(Debug)]
-struct Listing<K> {
-    /// Named by the list that is being read.
-    named: BTreeSet<K>,
-    reading: bool,
-    whole: bool,
+/// What others are to be told of.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Workloads by their UIDs, also those that are gone.
+    pub(super) workloads: BTreeSet<String>,
+    /// Policies and chains.
+    pub(super) objects: BTreeSet<Key>,
+    /// Namespaces of workloads that are gone.
+    pub(super) namespaces: BTreeSet<String>,
 }
 
 /// Everything that is known.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) objects: BTreeMap<Key, Entry>,
+    /// Everything that owns Pods, enrolled or not.
+    pub(super) owners: BTreeMap<WorkloadKey, Owned>,
+    /// The keys of owners, by their UIDs.
+    pub(super) keys: HashMap<String, WorkloadKey>,
     pub(super) workloads: BTreeMap<WorkloadKey, Enrolled>,
+    pub(super) pods: Pods,
+    pub(super) gates: Gates,
+    /// What gates of this replica said and no ModelGate says yet, by the UIDs of their Pods.
+    pub(super) reports: HashMap<String, Report>,
     /// Chains that are gone, as long as a policy in force names them.
-    pub(super) retired: Vec<Document>,
+    pub(super) retired: BTreeMap<Key, Arc<Good>>,
+    /// Objects of which nobody here knows what was in force.
+    pub(super) unknown: BTreeSet<Key>,
+    pub(super) selections: Selections,
+    /// On what things are given out; nothing is before they are known.
+    pub(super) terms: Option<Terms>,
+    pub(super) unsettled: Unsettled,
+    pub(super) touched: Touched,
     lists: BTreeMap<Kind, Listing<Key>>,
-    owners: BTreeMap<Owner, Listing<WorkloadKey>>,
+    owner_lists: BTreeMap<Owner, Listing<WorkloadKey>>,
 }
 
 impl Ledger {
     /// Whether every list was read once: before that, what is missing may only not have come yet.
     pub(super) fn is_complete(&self) -> bool {
-        let kinds = Kind::ALL.iter().all(|kind| self.lists.get(kind).is_some_and(|list| list.whole));
-        let owners = [Owner::Deployment, Owner::StatefulSet];
-        kinds && owners.iter().all(|owner| self.owners.get(owner).is_some_and(|list| list.whole))
+        let kinds = Kind::ALL.iter().all(|kind| self.lists.get(kind).is_some_and(Listing::is_whole));
+        let owners = Owner::ALL.iter().all(|owner| self.owner_lists.get(owner).is_some_and(Listing::is_whole));
+        kinds && owners && self.pods.is_complete() && self.gates.is_complete()
     }
 
     /// Takes what the watch of one kind brought.
@@ -126,7 +121,7 @@ impl Ledger {
             Change::ListBegins => list.begin(),
             Change::There(key, stored) => {
                 list.name(&key);
-                let inherited = !list.whole;
+                let inherited = !list.is_whole();
                 self.there(key, stored, inherited);
             }
             Change::Gone(key) => self.gone(&key),
@@ -140,76 +135,158 @@ impl Ledger {
         }
     }
 
-    /// Takes what the watch of one kind of owner brought: workloads that are enrolled. One that is not is gone.
-    pub(super) fn owner(&mut self, owner: Owner, change: Change<WorkloadKey, Workload>) {
-        let list = self.owners.entry(owner).or_default();
+    /// Takes what the watch of one kind of owner brought.
+    pub(super) fn owner(&mut self, owner: Owner, change: Change<WorkloadKey, Owned>) {
+        let list = self.owner_lists.entry(owner).or_default();
         match change {
             Change::ListBegins => list.begin(),
-            Change::There(key, workload) => {
+            Change::There(key, owned) => {
                 list.name(&key);
-                self.workloads
-                    .entry(key)
-                    .and_modify(|known| known.workload.clone_from(&workload))
-                    .or_insert(Enrolled { workload, rule_set: None, withheld: None });
+                if self.owners.get(&key).is_some_and(|known| known.uid != owned.uid) {
+                    self.owner_gone(&key);
+                }
+                self.keys.insert(owned.uid.clone(), key.clone());
+                self.owners.insert(key.clone(), owned);
+                self.enrol(&key);
             }
-            Change::Gone(key) => {
-                self.workloads.remove(&key);
-            }
+            Change::Gone(key) => self.owner_gone(&key),
             Change::ListEnds => {
                 let named = list.end();
-                self.workloads.retain(|key, _| key.owner != owner || named.contains(key));
+                let gone = self.owners.keys().filter(|key| key.owner == owner && !named.contains(*key));
+                for key in gone.cloned().collect::<Vec<_>>() {
+                    self.owner_gone(&key);
+                }
             }
         }
     }
 
+    /// Takes what the watch of Pods brought.
+    pub(super) fn pod(&mut self, change: Change<String, Pod>) {
+        if let Change::Gone(uid) = &change {
+            self.reports.remove(uid);
+        }
+        self.touched.workloads.extend(self.pods.pod(change));
+    }
+
+    /// Takes what the watch of ReplicaSets brought.
+    pub(super) fn replica_set(&mut self, change: Change<String, String>) {
+        self.touched.workloads.extend(self.pods.replica_set(change));
+    }
+
+    /// Takes what the watch of ModelGates, or a write, brought.
+    pub(super) fn gate(&mut self, change: Change<GateKey, Box<Seen>>) {
+        for uid in self.gates.take(change) {
+            if let Some(key) = self.keys.get(&uid).cloned() {
+                self.enrol(&key);
+            }
+            self.touched.workloads.insert(uid);
+        }
+    }
+
+    /// Notes what a workload is given, once what is recorded as given out is what is in force here; what that is, if it is
+    /// newer than what was given before.
+    pub(super) fn give(&mut self, uid: &str) -> Option<Order> {
+        let enrolled = self.workloads.get_mut(self.keys.get(uid)?)?;
+        let order = self.terms.as_ref()?.given(enrolled)?;
+        let selection = enrolled.in_force.clone()?;
+        if enrolled.last_given() == Some(order) {
+            return None;
+        }
+        enrolled.give(order, selection);
+        Some(order)
+    }
+
+    /// What the ModelGate of a workload says need not be reported any more.
+    pub(super) fn forget_reports(&mut self, uid: &str) {
+        if self.reports.is_empty() {
+            return;
+        }
+        for (pod, _) in self.pods.of(uid) {
+            self.reports.remove(pod);
+        }
+    }
+
+    /// Sees whether an owner is enrolled. It is when it asks for gates, and stays so as long as it has a ModelGate: dropping a
+    /// label takes no policy away.
+    fn enrol(&mut self, key: &WorkloadKey) {
+        let Some(owned) = self.owners.get(key) else { return };
+        let gate = self.gates.of(&owned.uid);
+        self.touched.workloads.insert(owned.uid.clone());
+        if !owned.asks && gate.is_none() {
+            self.workloads.remove(key);
+            return;
+        }
+        let enrolled = self.workloads.entry(key.clone()).or_insert_with(|| {
+            self.unsettled.workloads.insert(key.clone());
+            Enrolled::new(owned.clone())
+        });
+        if enrolled.owned.workload != owned.workload {
+            self.unsettled.workloads.insert(key.clone());
+        }
+        enrolled.owned.clone_from(owned);
+        if let Some(distribution) = gate.and_then(|(_, seen)| seen.status.distribution.as_ref()) {
+            enrolled.record(distribution);
+        }
+    }
+
+    fn owner_gone(&mut self, key: &WorkloadKey) {
+        let Some(owned) = self.owners.remove(key) else { return };
+        self.keys.remove(&owned.uid);
+        self.workloads.remove(key);
+        self.touched.namespaces.insert(key.namespace.clone());
+        self.touched.workloads.insert(owned.uid);
+    }
+
     fn there(&mut self, key: Key, stored: Stored, inherited: bool) {
+        self.touched.objects.insert(key.clone());
         if let Some(entry) = self.objects.get_mut(&key).filter(|entry| entry.stored.uid == stored.uid) {
-            entry.fresh |= entry.stored.text != stored.text;
+            if entry.stored.text != stored.text {
+                self.unsettled.objects.insert(key);
+            }
             entry.stored = stored;
         } else {
             self.gone(&key);
-            let entry = Entry { stored, fresh: true, good: None, wrong: None, inherited };
-            self.objects.insert(key, entry);
+            self.unsettled.objects.insert(key.clone());
+            self.objects.insert(key, Entry { stored, good: None, wrong: None, inherited });
         }
     }
 
     fn gone(&mut self, key: &Key) {
         let Some(entry) = self.objects.remove(key) else { return };
+        self.touched.objects.remove(key);
+        if self.unknown.remove(key) {
+            self.unsettled.scopes.insert(key.namespace.clone());
+        }
         if key.kind.is_chain() {
-            self.retired.extend(entry.good);
-        }
-        // Whatever named it is looked at again.
-        self.look_again_at_policies();
-    }
-
-    /// Chains have changed: policies name them.
-    pub(super) fn look_again_at_policies(&mut self) {
-        let policies = self.objects.iter_mut().filter(|(key, _)| !key.kind.is_chain());
-        policies.for_each(|(_, entry)| entry.fresh = true);
-    }
-}
-
-impl<K> Default for Listing<K> {
-    fn default() -> Self {
-        Self { named: BTreeSet::new(), reading: false, whole: false }
-    }
-}
-
-impl<K: Ord + Clone> Listing<K> {
-    fn begin(&mut self) {
-        self.named.clear();
-        self.reading = true;
-    }
-
-    fn name(&mut self, key: &K) {
-        if self.reading {
-            self.named.insert(key.clone());
+            self.retired.extend(entry.good.map(|good| (key.clone(), good)));
+            self.look_again_at_policies_naming(key);
+        } else {
+            self.unsettled.policies.insert(key.clone());
         }
     }
 
-    fn end(&mut self) -> BTreeSet<K> {
-        self.reading = false;
-        self.whole = true;
-        std::mem::take(&mut self.named)
+    /// A chain has changed: policies name it, or wait for it.
+    pub(super) fn look_again_at_policies_naming(&mut self, chain: &Key) {
+        let kind = if chain.namespace.is_some() { Kind::ApprovalPolicy } else { Kind::ClusterApprovalPolicy };
+        for (key, entry) in within(&self.objects, kind, chain.namespace.as_deref()) {
+            let names = entry.good.as_ref().is_some_and(|good| good.names.contains(chain));
+            if names {
+                self.unsettled.policies.insert(key.clone());
+            }
+            if names || entry.wrong.is_some() {
+                self.unsettled.objects.insert(key.clone());
+            }
+        }
     }
+}
+
+/// The objects of one kind in one scope.
+pub(super) fn within<'a>(
+    objects: &'a BTreeMap<Key, Entry>,
+    kind: Kind,
+    namespace: Option<&str>,
+) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
+    let first = Key { kind, namespace: namespace.map(str::to_owned), name: String::new() };
+    let scope = first.namespace.clone();
+    objects.range(first..).take_while(move |(key, _)| key.kind == kind && key.namespace == scope)
 }

@@ -52,6 +52,62 @@ const RIGHTS: &[Right] = &[
         why: "which workloads are enrolled, and the labels that policies select by",
     },
     Right {
+        place: Where::Watched,
+        group: "countersign.dev",
+        resources: &["modelgates"],
+        names: &[],
+        verbs: &["list", "watch", "create", "delete"],
+        why: "there is one for every enrolled workload",
+    },
+    Right {
+        place: Where::Watched,
+        group: "countersign.dev",
+        resources: &["modelgates/status"],
+        names: &[],
+        verbs: &["patch"],
+        why: "what was given out, what gates have of it, and their keys are kept there",
+    },
+    Right {
+        place: Where::Watched,
+        group: "apps",
+        resources: &["replicasets"],
+        names: &[],
+        verbs: &["list", "watch"],
+        why: "they stand between Deployments and Pods",
+    },
+    Right {
+        place: Where::Watched,
+        group: "",
+        resources: &["pods"],
+        names: &[],
+        verbs: &["list", "watch"],
+        why: "gates stand in them",
+    },
+    Right {
+        place: Where::Watched,
+        group: "events.k8s.io",
+        resources: &["events"],
+        names: &[],
+        verbs: &["create", "patch"],
+        why: "people are told of a second claimant of a Pod, and of what a gate refuses",
+    },
+    Right {
+        place: Where::Cluster,
+        group: "authentication.k8s.io",
+        resources: &["tokenreviews"],
+        names: &[],
+        verbs: &["create"],
+        why: "a gate that comes first shows the token of its Pod",
+    },
+    Right {
+        place: Where::Own,
+        group: "",
+        resources: &["secrets"],
+        names: &["countersign-signing"],
+        verbs: &["list", "watch"],
+        why: "who signs, and in which epoch",
+    },
+    Right {
         place: Where::Cluster,
         group: "countersign.dev",
         resources: &["clusterapprovalchains", "clusterapprovalpolicies"],
@@ -105,7 +161,7 @@ const RIGHTS: &[Right] = &[
         resources: &["secrets"],
         names: &[],
         verbs: &["create"],
-        why: "certificates are kept in one",
+        why: "certificates are kept in one, and the key that signs in another",
     },
     Right {
         place: Where::Own,
@@ -122,7 +178,8 @@ const NAME: &str = "countersign-operator";
 
 /// The manifests by the names of their files, for an operator in this namespace. One that looks at all namespaces needs `own.yaml`,
 /// `cluster.yaml` and `everywhere.yaml`; one for some of them needs `namespace.yaml` in each instead of `everywhere.yaml`; one that
-/// does without policies of the cluster, and is not told how its webhook is reached, needs no `cluster.yaml`.
+/// does without policies of the cluster, and is not told how its webhook is reached, needs no `cluster.yaml`, but must be allowed to
+/// review tokens all the same (`system:auth-delegator`), or no new gate is believed.
 #[must_use]
 pub fn manifests(namespace: &str) -> [(&'static str, String); 4] {
     let account = format!("namespace: {namespace}, name: {NAME}");

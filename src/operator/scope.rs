@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, Resource};
 
-use super::ledger::Change;
+use super::listing::Change;
 
 /// Which namespaces are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

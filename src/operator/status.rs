@@ -3,66 +3,130 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::kinds::{Key, Kind};
-use super::ledger::{Entry, Told};
+use super::conditions::{Said, condition};
+use super::kinds::Key;
+use super::ledger::{Entry, Ledger, Stored, Told};
+use super::tally::Tally;
 use crate::api::API_VERSION;
-use crate::api::status::{Condition, Truth};
+use crate::api::status::Truth;
 
-/// Longest message of a condition in characters: enough for the first problems, little enough for a table.
-const MESSAGE_CHARS_MAX: usize = 2_048;
+/// The conditions that are written here; others may write others.
+const OWN: [&str; 4] = ["Accepted", "Propagated", "Ready", "Stalled"];
 
-/// The status that an object is to have; `None` where it has it.
-pub(super) fn wanted(key: &Key, entry: &Entry, now: Timestamp) -> Option<Told> {
+/// How soon a status is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Somebody may wait for it.
+    Now,
+    /// Only counts have changed, or Pods have come for which gates are on their way: what is written at once for every Pod
+    /// that starts is as many writes as there are policies.
+    Later,
+}
+
+/// The status that an object is to have, and how soon; `None` where it has it.
+pub(super) fn wanted(ledger: &Ledger, key: &Key, now: Timestamp) -> Option<(Told, Urgency)> {
+    let entry = ledger.objects.get(key)?;
     let generation = entry.stored.generation;
-    let (accepted, ready) = match &entry.wrong {
-        Some(wrong) => {
-            let message: String = wrong.chars().take(MESSAGE_CHARS_MAX).collect();
-            ((Truth::False, "Invalid", message), (Truth::False, "Invalid", "see `Accepted`".to_owned()))
-        }
-        None => ((Truth::True, "Compiles", "it compiles".to_owned()), ready(key.kind)),
-    };
     let said = &entry.stored.status;
-    let condition = |kind: &str, (status, reason, message): (Truth, &str, String)| {
-        let before = said.conditions.iter().find(|one| one.kind == kind && one.status == status);
-        Condition {
-            kind: kind.to_owned(),
-            status,
-            observed_generation: Some(generation),
-            last_transition_time: before.map_or_else(|| seconds(now), |one| one.last_transition_time.clone()),
-            reason: reason.to_owned(),
-            message,
-        }
-    };
-    let told = Told {
-        observed_generation: Some(generation),
-        conditions: vec![condition("Accepted", accepted), condition("Ready", ready)],
-    };
+    let tally = entry.good.as_ref().filter(|_| !key.kind.is_chain()).map(|good| ledger.tally(key, good));
+    let mut conditions = Vec::new();
+    for (kind, what) in conditions_of(key, entry, tally.as_ref()) {
+        conditions.push(condition(&said.conditions, kind, generation, what, now));
+    }
+    let told = Told { observed_generation: Some(generation), conditions, gates: tally.map(|tally| tally.counts) };
     // Others may report conditions of their own beside these.
-    let same = |one: &Condition| said.conditions.contains(one);
-    let said_already = said.observed_generation == told.observed_generation && told.conditions.iter().all(same);
-    (!said_already).then_some(told)
+    let own = |told: &Told| {
+        let own = told.conditions.iter().filter(|one| OWN.contains(&one.kind.as_str()));
+        let mut own: Vec<_> = own.cloned().collect();
+        own.sort_by(|one, other| one.kind.cmp(&other.kind));
+        own
+    };
+    let (before, after) = (own(said), own(&told));
+    if before == after && said.observed_generation == told.observed_generation && said.gates == told.gates {
+        return None;
+    }
+    let words = |all: &[crate::api::status::Condition]| -> Vec<_> {
+        all.iter().map(|one| (one.kind.clone(), one.status, one.reason.clone(), one.observed_generation)).collect()
+    };
+    let urgency =
+        if words(&before) == words(&after) || only_fell_behind(said, &told) { Urgency::Later } else { Urgency::Now };
+    Some((told, urgency))
 }
 
-/// Times in statuses have no fractions of seconds, as everywhere in Kubernetes.
-fn seconds(now: Timestamp) -> String {
-    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// Whether a status says of the newest generation that it is everywhere: nobody waits for it.
+pub(super) fn is_everywhere(stored: &Stored) -> bool {
+    let propagated = stored.status.conditions.iter().find(|one| one.kind == "Propagated");
+    propagated.is_some_and(|one| one.status == Truth::True && one.observed_generation == Some(stored.generation))
 }
 
-/// Chains are ready when they compile; policies when gates have them, which nobody knows yet.
-fn ready(kind: Kind) -> (Truth, &'static str, String) {
-    if kind.is_chain() {
-        (Truth::True, "Compiles", "it compiles".to_owned())
-    } else {
-        (Truth::Unknown, "NotPropagated", "no gate has acknowledged it yet".to_owned())
+/// Whether nothing has changed but that a policy that was everywhere is not any more: Pods have come.
+fn only_fell_behind(said: &Told, told: &Told) -> bool {
+    let truth = |told: &Told, kind: &str| {
+        let found = told.conditions.iter().find(|one| one.kind == kind);
+        found.map(|one| (one.status, one.reason.clone(), one.observed_generation))
+    };
+    let before = truth(said, "Propagated");
+    let after = truth(told, "Propagated");
+    truth(said, "Accepted") == truth(told, "Accepted")
+        && before.is_some_and(|(status, _, generation)| status == Truth::True && generation == told.observed_generation)
+        && after.is_some_and(|(status, reason, _)| status == Truth::False && reason == "Propagating")
+}
+
+fn conditions_of(key: &Key, entry: &Entry, tally: Option<&Tally>) -> Vec<(&'static str, Said)> {
+    let see = |kind: &str| format!("see `{kind}`");
+    if let Some(wrong) = &entry.wrong {
+        let mut said = vec![("Accepted", (Truth::False, "Invalid", wrong.clone()))];
+        if !key.kind.is_chain() {
+            said.push(("Propagated", (Truth::False, "Invalid", see("Accepted"))));
+        }
+        said.push(("Ready", (Truth::False, "Invalid", see("Accepted"))));
+        said.push(("Stalled", (Truth::True, "Invalid", wrong.clone())));
+        return said;
+    }
+    let compiles = || (Truth::True, "Compiles", "it compiles".to_owned());
+    if key.kind.is_chain() {
+        return vec![("Accepted", compiles()), ("Ready", compiles())];
+    }
+    let propagated = tally.map_or_else(unseen, propagated);
+    let ready = match propagated.0 {
+        Truth::True => (Truth::True, propagated.1, propagated.2.clone()),
+        Truth::False | Truth::Unknown => (propagated.0, propagated.1, see("Propagated")),
+    };
+    let stalled =
+        matches!(propagated.1, "Rejected" | "Withheld").then(|| (Truth::True, propagated.1, propagated.2.clone()));
+    let mut said = vec![("Accepted", compiles()), ("Propagated", propagated), ("Ready", ready)];
+    said.extend(stalled.map(|stalled| ("Stalled", stalled)));
+    said
+}
+
+fn unseen() -> Said {
+    (Truth::Unknown, "Unseen", "it was not looked at yet".to_owned())
+}
+
+/// Whether every gate that a policy selects has it.
+fn propagated(tally: &Tally) -> Said {
+    let counts = tally.counts;
+    match (&tally.rejected, &tally.withheld) {
+        (Some(why), _) => (Truth::False, "Rejected", why.clone()),
+        (None, _) if counts.total == 0 => (Truth::True, "NoGates", "no gate is selected".to_owned()),
+        (None, _) if counts.current == counts.total => {
+            (Truth::True, "Acknowledged", "every gate that is selected has it in force".to_owned())
+        }
+        (None, Some(why)) => (Truth::False, "Withheld", why.clone()),
+        (None, None) => (Truth::False, "Propagating", "not every gate that is selected has it in force yet".to_owned()),
     }
 }
 
 /// The patch that writes a status: of this very object, and of nothing but these fields.
 pub(super) fn patch(key: &Key, entry: &Entry, told: &Told) -> Value {
+    let mut status = json!({"observedGeneration": told.observed_generation, "conditions": told.conditions});
+    if let (Some(gates), Some(fields)) = (told.gates, status.as_object_mut()) {
+        fields.insert("gates".to_owned(), json!(gates));
+    }
     json!({
         "apiVersion": API_VERSION,
         "kind": key.kind.name(),
-        "metadata": {"name": key.name, "uid": entry.stored.uid},
-        "status": {"observedGeneration": told.observed_generation, "conditions": told.conditions},
+        "metadata": {"name": key.name, "uid": entry.stored.uid, "resourceVersion": entry.stored.version},
+        "status": status,
     })
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::kinds::{Key, Kind};
-use super::ledger::{Change, Ledger, Owner, Stored, Told, WorkloadKey};
-use super::status;
+use super::ledger::{Ledger, Stored, Told};
+use super::listing::Change;
+use super::status::{self, Urgency};
+use super::workloads::{Owned, Owner, WorkloadKey};
+use crate::api::policy::LabelSelector;
 use crate::api::status::{Condition, Truth};
 use crate::base::Digest;
 use crate::rules::Workload;
@@ -16,6 +19,13 @@ const DENY_MORE: &str = "rules: [{name: a, match: {keywords: [merger, contract]}
 const BAD: &str = "rules: [{name: a, match: {regex: ['(']}, action: {type: Deny}}]";
 const HOLD: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Hold, chain: legal}}]";
 const CHAIN: &str = "stages: [{name: legal, approvers: [{group: legal}]}]";
+
+/// An owner that asks for gates.
+fn owned(name: &str, uid: &str) -> Owned {
+    let labels = BTreeMap::from([("app".to_owned(), name.to_owned())]);
+    let workload = Workload { namespace: "models".to_owned(), name: name.to_owned(), labels };
+    Owned { uid: uid.to_owned(), asks: true, selector: LabelSelector::default(), workload }
+}
 
 /// A ledger that has read all lists, of which the news are told as they would come.
 struct Scene {
@@ -35,13 +45,14 @@ impl Scene {
             scene.ledger.object(kind, Change::ListEnds);
         }
         scene.ledger.owner(Owner::Deployment, Change::ListBegins);
-        let labels = BTreeMap::from([("app".to_owned(), "llama".to_owned())]);
-        let workload = Workload { namespace: "models".to_owned(), name: "llama".to_owned(), labels };
-        scene.ledger.owner(Owner::Deployment, Change::There(Self::llama(), workload));
+        scene.ledger.owner(Owner::Deployment, Change::There(Self::llama(), owned("llama", "llama-uid")));
         scene.ledger.owner(Owner::Deployment, Change::ListEnds);
-        assert!(!scene.ledger.is_complete(), "one list is missing");
         scene.ledger.owner(Owner::StatefulSet, Change::ListBegins);
         scene.ledger.owner(Owner::StatefulSet, Change::ListEnds);
+        scene.ledger.pod(Change::ListEnds);
+        scene.ledger.replica_set(Change::ListEnds);
+        assert!(!scene.ledger.is_complete(), "one list is missing");
+        scene.ledger.gate(Change::ListEnds);
         assert!(scene.ledger.is_complete());
         scene.ledger.settle();
         scene
@@ -66,7 +77,8 @@ impl Scene {
             kind.name(),
             key.name
         );
-        let stored = Stored { uid: key.to_string(), generation: self.generation, text, status: Told::default() };
+        let (uid, generation, status) = (key.to_string(), self.generation, Told::default());
+        let stored = Stored { uid, version: None, generation, text, status };
         self.ledger.object(kind, Change::There(key, stored));
     }
 
@@ -77,7 +89,7 @@ impl Scene {
     /// The revision in force after what was told.
     fn revision(&mut self) -> Option<Digest> {
         self.ledger.settle();
-        self.ledger.workloads[&Self::llama()].rule_set.as_ref().map(|set| set.revision())
+        self.ledger.workloads[&Self::llama()].in_force.as_ref().map(|selection| selection.revision.clone().unwrap())
     }
 
     fn wrong(&self, kind: Kind, name: &str) -> Option<&str> {
@@ -184,21 +196,28 @@ fn a_status_is_wanted_once_and_remembers_when_it_turned() {
     let mut scene = Scene::with(&[(Kind::ApprovalPolicy, "p", DENY)]);
     let key = Scene::key(Kind::ApprovalPolicy, "p");
     let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
-    let told = status::wanted(&key, &scene.ledger.objects[&key], at(10)).unwrap();
+    let (told, urgency) = status::wanted(&scene.ledger, &key, at(10)).unwrap();
     let said: Vec<_> = told.conditions.iter().map(|one| (one.kind.as_str(), one.status, one.reason.as_str())).collect();
-    assert_eq!(said, [("Accepted", Truth::True, "Compiles"), ("Ready", Truth::Unknown, "NotPropagated")]);
-    let other = Condition { kind: "Propagated".to_owned(), ..told.conditions[0].clone() };
+    let expected = [
+        ("Accepted", Truth::True, "Compiles"),
+        ("Propagated", Truth::True, "NoGates"),
+        ("Ready", Truth::True, "NoGates"),
+    ];
+    assert_eq!((said.as_slice(), urgency), (expected.as_slice(), Urgency::Now));
+    let other = Condition { kind: "Audited".to_owned(), ..told.conditions[0].clone() };
     scene.ledger.objects.get_mut(&key).unwrap().stored.status = told;
     scene.ledger.objects.get_mut(&key).unwrap().stored.status.conditions.insert(0, other);
-    assert_eq!(status::wanted(&key, &scene.ledger.objects[&key], at(20)), None);
+    assert_eq!(status::wanted(&scene.ledger, &key, at(20)), None);
 
     let before = scene.ledger.objects[&key].stored.status.clone();
     scene.apply(Kind::ApprovalPolicy, "p", BAD);
     scene.ledger.objects.get_mut(&key).unwrap().stored.status = before;
     scene.ledger.settle();
-    let told = status::wanted(&key, &scene.ledger.objects[&key], Timestamp::new(30, 999_999_999).unwrap()).unwrap();
+    let (told, _) = status::wanted(&scene.ledger, &key, Timestamp::new(30, 999_999_999).unwrap()).unwrap();
     let accepted = &told.conditions[0];
     assert_eq!((accepted.status, accepted.reason.as_str()), (Truth::False, "Invalid"));
     assert_eq!(accepted.last_transition_time, "1970-01-01T00:00:30Z");
     assert_eq!(told.observed_generation, Some(2));
+    let stalled = told.conditions.iter().find(|one| one.kind == "Stalled").unwrap();
+    assert_eq!(stalled.status, Truth::True);
 }

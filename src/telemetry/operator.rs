@@ -29,6 +29,7 @@ pub struct OperatorMetrics {
     certificate: Gauge,
     reviews: ByLabel<Counter>,
     review: Histogram,
+    pins: Counter,
 }
 
 impl Default for OperatorMetrics {
@@ -53,6 +54,8 @@ impl OperatorMetrics {
         let certificate = Gauge::default();
         let help = "When the certificate expires that is served with, in seconds since 1970; 0 without one";
         registry.register("certificate_expiry_timestamp", help, certificate.clone());
+        let pins = Counter::default();
+        registry.register("pins", "Gates that came for the first time, and whose keys were written down", pins.clone());
         let (reviews, review) = (ByLabel::default(), Histogram::new(SETTLE_SECONDS));
         registry.register("reviews", "Objects that the webhook was asked about, by its answer", reviews.clone());
         registry.register_with_unit("review", "To judge one object", Unit::Seconds, review.clone());
@@ -60,12 +63,17 @@ impl OperatorMetrics {
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The version of this program", build);
         let registry = Arc::new(registry);
-        Self { registry, objects, workloads, statuses, settle, leader, certificate, reviews, review }
+        Self { registry, objects, workloads, statuses, settle, leader, certificate, reviews, review, pins }
     }
 
     /// Rule sets were made of what has changed.
     pub fn settled(&self, took: Duration) {
         self.settle.observe(took.as_secs_f64());
+    }
+
+    /// The key of a gate that came for the first time was written down.
+    pub fn pinned(&self) {
+        self.pins.inc();
     }
 
     /// This replica leads, or no longer.

@@ -30,7 +30,7 @@ struct Operator {
 impl Operator {
     fn start() -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_countersign-operator"))
-            .args(["--admin-listen", "127.0.0.1:0"])
+            .args(["--admin-listen", "127.0.0.1:0", "--serve-listen", "127.0.0.1:0"])
             .env("KUBECONFIG", cluster().admin())
             .process_group(cluster().group())
             .stderr(Stdio::piped())
@@ -124,8 +124,11 @@ fn a_policy_is_accepted_or_its_status_says_why_not() {
     assert!(message.starts_with("`spec.rules[0].match.regex[0]`: not a regular expression"), "{message}");
     apply(&space, "ApprovalPolicy", "p", DENY);
     assert_eq!(accepted(&space, "apol/p", 3).0, "True");
-    let ready = object(&space, "apol/p")["status"]["conditions"][1].clone();
-    assert_eq!((ready["type"].as_str(), ready["status"].as_str()), (Some("Ready"), Some("Unknown")));
+    done(&cluster().kubectl(&["wait", "-n", &space, "--for=condition=Ready", "--timeout=30s", "apol/p"], ""));
+    let conditions = object(&space, "apol/p")["status"]["conditions"].as_array().unwrap().clone();
+    let ready = conditions.iter().find(|one| one["type"] == "Ready").unwrap();
+    assert_eq!((ready["status"].as_str(), ready["reason"].as_str()), (Some("True"), Some("NoGates")));
+    assert_eq!(conditions.len(), 3, "nothing is stalled any more: {conditions:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl Operator {
     /// Starts one whose own things are in this namespace, as somebody, with arguments beside those that tests need.
     pub(crate) fn start_as(person: PathBuf, namespace: &str, arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_countersign-operator"))
-            .args(["--admin-listen", "127.0.0.1:0", "--namespace", namespace])
+            .args(["--admin-listen", "127.0.0.1:0", "--serve-listen", "127.0.0.1:0", "--namespace", namespace])
             .args(arguments)
             .env("KUBECONFIG", person)
             .process_group(cluster().group())
