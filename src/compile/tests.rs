@@ -1,5 +1,7 @@
 //! Tests of the room as a whole: what is written becomes what is judged, and nothing that is written makes it fail.
 
+mod precedence;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
