@@ -146,6 +146,14 @@ fn the_reference_of_the_command_line_is_current() {
     check("docs/cli.md", &(reference.trim_end().to_owned() + "\n"));
 }
 
+#[test]
+fn the_reference_of_the_gate_in_a_pod_is_current() {
+    let intro = "`countersign-sidecar` stands in front of the model server of a Pod. What it is told stays the same for as long \
+                 as the Pod lives; rule sets come from the operator. How they come is in [kubernetes.md](kubernetes.md).\n";
+    let help = countersign::resident::help();
+    check("docs/sidecar.md", &(document("The gate in a Pod", intro) + "\n```text\n" + &help + "```\n"));
+}
+
 /// The head of a generated document.
 fn document(title: &str, intro: &str) -> String {
     format!("<!-- Generated from the code: `make generate` rewrites this file. -->\n\n# {title}\n\n{intro}\n")

@@ -7,6 +7,8 @@
 mod bed;
 #[path = "distribution/following.rs"]
 mod following;
+#[path = "distribution/program.rs"]
+mod program;
 #[path = "distribution/proving.rs"]
 mod proving;
 #[path = "distribution/raw.rs"]

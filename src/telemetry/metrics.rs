@@ -56,7 +56,7 @@ pub struct Metrics {
     policies: Gauge,
     stale: Gauge,
     /// Without a series where there is no operator to follow.
-    following: Family<[Pair; 0], Gauge>,
+    following: Family<[Pair; 1], Gauge>,
 }
 
 impl Default for Metrics {
@@ -118,7 +118,7 @@ impl Metrics {
         r.register("rule_set_info", "The revision of the rule set in force", self.rule_set.clone());
         r.register("policies", "Policies in the rule set in force", self.policies.clone());
         r.register("rule_set_stale", "1 while the rule set in force is past its maximum age", self.stale.clone());
-        r.register("operator_connected", "1 while the gate follows its operator", self.following.clone());
+        r.register("operator", "1 while the gate follows its operator", self.following.clone());
         r.register("rule_set_reloads", "Attempts to load another rule set", self.reloads.clone());
         r.register("alert_messages", "Webhook messages of alerts by what became of them", self.webhooks.clone());
         r.register("callbacks", "Clients of held queries called back, by what became of it", self.callbacks.clone());
@@ -229,7 +229,7 @@ impl Metrics {
 
     /// Whether the gate follows its operator now.
     pub fn operator_connected(&self, connected: bool) {
-        self.following.get_or_create(&[]).set(i64::from(connected));
+        self.following.get_or_create(&[("state", "connected")]).set(i64::from(connected));
     }
 
     /// What became of a webhook message.
