@@ -225,7 +225,7 @@ pub fn selects(document: &Document, workload: &Workload) -> bool {
     let (policy, scoped) = match &document.object {
         Object::ApprovalPolicy(policy) => (policy, Scoped::Namespace),
         Object::ClusterApprovalPolicy(policy) => (policy, Scoped::Cluster),
-        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => return false,
+        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) | Object::ApprovalException(_) => return false,
     };
     let here = name(&policy.metadata, scoped).namespace.is_none_or(|namespace| namespace == workload.namespace);
     here && selector::matches(&policy.spec.selector, &workload.labels)
