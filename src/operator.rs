@@ -24,6 +24,7 @@ mod bulletin;
 mod certificates;
 mod conditions;
 mod desk;
+mod ends;
 mod exchange;
 mod gate_status;
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         definition::<ApprovalChainObject, ApprovalChainSpec, ObjectStatus>(
             "Who decides about queries that policies of the same namespace hold.",
         ),
-        definition::<ApprovalExceptionObject, ApprovalExceptionSpec, ObjectStatus>(
+        definition::<ApprovalExceptionObject, ApprovalExceptionSpec, PolicyStatus>(
             "Rules that do not apply to some workloads for a time, with a reason and somebody who answers for it.",
         ),
         definition::<ApprovalPolicyObject, ApprovalPolicySpec, PolicyStatus>(

@@ -48,7 +48,7 @@ pub struct ApprovalException {
         root = "ApprovalExceptionObject",
         doc = "Rules that do not apply to some workloads for a time, with a reason and somebody who answers for it.",
         plural = "approvalexceptions",
-        status = "super::status::ObjectStatus",
+        status = "super::status::PolicyStatus",
         schema = "disabled",
         shortname = "aex",
         category = "countersign",
@@ -56,6 +56,7 @@ pub struct ApprovalException {
         printcolumn = r#"{"name": "Approver", "type": "string", "jsonPath": ".spec.approver"}"#,
         printcolumn = r#"{"name": "Expires", "type": "string", "jsonPath": ".spec.expiresAt"}"#,
         printcolumn = r#"{"name": "Accepted", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Accepted')].status"}"#,
+        printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"}"#,
         printcolumn = r#"{"name": "Reason", "type": "string", "jsonPath": ".spec.reason", "priority": 1}"#,
         printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
     )

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::CONDITIONS_MAX;
 
-/// How a policy stands.
+/// How a policy stands, or an exception from one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyStatus {
@@ -26,7 +26,7 @@ pub struct PolicyStatus {
     pub gates: Option<GateCounts>,
 }
 
-/// How many gates have a policy.
+/// How many gates have a policy, or an exception from one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GateCounts {
@@ -38,7 +38,7 @@ pub struct GateCounts {
     pub rejected: u32,
 }
 
-/// How an object stands that no gate has of its own: a chain, an exception.
+/// How an object stands that no gate has of its own: a chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectStatus {

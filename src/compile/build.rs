@@ -219,13 +219,14 @@ fn policies<'a>(
     prepared
 }
 
-/// Whether a document is a policy that applies to a workload: [`compile`] makes its rule set of no others.
+/// Whether a document is a policy or an exception that applies to a workload: [`compile`] makes its rule set of no others.
 #[must_use]
 pub fn selects(document: &Document, workload: &Workload) -> bool {
     let (policy, scoped) = match &document.object {
         Object::ApprovalPolicy(policy) => (policy, Scoped::Namespace),
         Object::ClusterApprovalPolicy(policy) => (policy, Scoped::Cluster),
-        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) | Object::ApprovalException(_) => return false,
+        Object::ApprovalException(exception) => return exception::selects(&exception.spec, workload),
+        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => return false,
     };
     let here = name(&policy.metadata, scoped).namespace.is_none_or(|namespace| namespace == workload.namespace);
     here && selector::matches(&policy.spec.selector, &workload.labels)

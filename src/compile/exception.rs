@@ -66,6 +66,11 @@ pub(super) fn all(
     kept
 }
 
+/// Whether an exception is for a workload.
+pub(super) fn selects(spec: &ApprovalExceptionSpec, workload: &Workload) -> bool {
+    spec.namespaces.contains(&workload.namespace) && selector::matches(&spec.selector, &workload.labels)
+}
+
 /// When an exception ends; `None` for other kinds, and for one that does not say it well.
 #[must_use]
 pub fn end_of(document: &Document) -> Option<Timestamp> {

@@ -247,7 +247,8 @@ fn whole_status(
     now: Timestamp,
 ) -> ModelGateStatus {
     let latest = enrolled.latest.as_ref();
-    let names: Vec<_> = latest.into_iter().flat_map(|selection| selection.policies()).map(|good| &good.key).collect();
+    let names = latest.into_iter().flat_map(|selection| selection.policies()).map(|good| &good.key);
+    let names: Vec<_> = names.filter(|key| !key.kind.is_exception()).collect();
     let accepted = accepted(enrolled, names.len());
     let (counts, propagated) = propagated(distribution.as_ref(), &pods);
     let ready = match (accepted.0, propagated.0) {

@@ -4,6 +4,7 @@ use kube::api::ApiResource;
 use kube::{CustomResourceExt as _, Resource as _};
 
 use crate::api::chain::{ApprovalChainObject, ClusterApprovalChainObject};
+use crate::api::exception::ApprovalExceptionObject;
 use crate::api::gate::ModelGateObject;
 use crate::api::policy::{ApprovalPolicyObject, ClusterApprovalPolicyObject};
 
@@ -18,12 +19,19 @@ pub(super) enum Kind {
     ApprovalPolicy,
     /// A policy of the cluster.
     ClusterApprovalPolicy,
+    /// What loosens a policy for a time.
+    ApprovalException,
 }
 
 impl Kind {
     /// All of them; chains first, because policies name them.
-    pub(super) const ALL: [Self; 4] =
-        [Self::ApprovalChain, Self::ClusterApprovalChain, Self::ApprovalPolicy, Self::ClusterApprovalPolicy];
+    pub(super) const ALL: [Self; 5] = [
+        Self::ApprovalChain,
+        Self::ClusterApprovalChain,
+        Self::ApprovalPolicy,
+        Self::ClusterApprovalPolicy,
+        Self::ApprovalException,
+    ];
 
     /// How an API server knows it.
     pub(super) fn resource(self) -> ApiResource {
@@ -32,6 +40,7 @@ impl Kind {
             Self::ClusterApprovalChain => ClusterApprovalChainObject::api_resource(),
             Self::ApprovalPolicy => ApprovalPolicyObject::api_resource(),
             Self::ClusterApprovalPolicy => ClusterApprovalPolicyObject::api_resource(),
+            Self::ApprovalException => ApprovalExceptionObject::api_resource(),
         }
     }
 
@@ -42,6 +51,7 @@ impl Kind {
             Self::ClusterApprovalChain => ClusterApprovalChainObject::kind(&()),
             Self::ApprovalPolicy => ApprovalPolicyObject::kind(&()),
             Self::ClusterApprovalPolicy => ClusterApprovalPolicyObject::kind(&()),
+            Self::ApprovalException => ApprovalExceptionObject::kind(&()),
         }
         .into_owned()
     }
@@ -54,6 +64,11 @@ impl Kind {
     /// Whether it says who decides, or what is decided.
     pub(super) const fn is_chain(self) -> bool {
         matches!(self, Self::ApprovalChain | Self::ClusterApprovalChain)
+    }
+
+    /// Whether it loosens. Of what loosens nothing stays in force that is not good now.
+    pub(super) const fn is_exception(self) -> bool {
+        matches!(self, Self::ApprovalException)
     }
 }
 

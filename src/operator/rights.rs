@@ -110,15 +110,15 @@ const RIGHTS: &[Right] = &[
     Right {
         place: Where::Cluster,
         group: "countersign.dev",
-        resources: &["clusterapprovalchains", "clusterapprovalpolicies"],
+        resources: &["clusterapprovalchains", "clusterapprovalpolicies", "approvalexceptions"],
         names: &[],
         verbs: &["list", "watch"],
-        why: "the floor of every rule set",
+        why: "the floor of every rule set, and what loosens some",
     },
     Right {
         place: Where::Cluster,
         group: "countersign.dev",
-        resources: &["clusterapprovalchains/status", "clusterapprovalpolicies/status"],
+        resources: &["clusterapprovalchains/status", "clusterapprovalpolicies/status", "approvalexceptions/status"],
         names: &[],
         verbs: &["patch"],
         why: "what became of each is said there",

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
+use jiff::Timestamp;
+
 use super::kinds::{Key, Kind};
 use super::problems::problems;
 use crate::api::Object;
@@ -24,14 +26,17 @@ pub(super) struct Good {
     pub(super) digest: Digest,
     /// The chains that it names, in its own scope.
     pub(super) names: Vec<Key>,
+    /// When it ends, if it is an exception.
+    pub(super) ends: Option<Timestamp>,
 }
 
 impl Good {
     /// Keeps an object without what only diagnostics need: there are thousands.
     pub(super) fn of(key: Key, document: Document, text: &str) -> Self {
         let names = chains_of(&key, &document);
+        let ends = compile::end_of(&document);
         let document = Document::of(document.object);
-        Self { key, document, text: text.to_owned(), digest: Digest::of(text.as_bytes()), names }
+        Self { key, document, text: text.to_owned(), digest: Digest::of(text.as_bytes()), names, ends }
     }
 }
 
@@ -58,7 +63,7 @@ impl Selection {
         self.get(&good.key).is_some_and(|held| held.digest == good.digest)
     }
 
-    /// The policies among the documents.
+    /// The policies among the documents, and the exceptions from them.
     pub(super) fn policies(&self) -> impl Iterator<Item = &Arc<Good>> {
         self.documents.iter().filter(|good| !good.key.kind.is_chain())
     }

@@ -54,10 +54,14 @@ impl Ledger {
             }
             Err(wrong) => {
                 entry.wrong = Some(wrong);
-                false
+                key.kind.is_exception() && entry.good.take().is_some()
             }
         };
-        let turned = if entry.is_unknown() { self.unknown.insert(key.clone()) } else { self.unknown.remove(key) };
+        let turned = if entry.is_unknown() && !key.kind.is_exception() {
+            self.unknown.insert(key.clone())
+        } else {
+            self.unknown.remove(key)
+        };
         if turned {
             self.unsettled.scopes.insert(key.namespace.clone());
         }
@@ -72,7 +76,7 @@ impl Ledger {
             return Err("expected one object".to_owned());
         };
         let mut all = vec![document];
-        if !key.kind.is_chain() {
+        if !key.kind.is_chain() && !key.kind.is_exception() {
             let kind = if key.namespace.is_some() { Kind::ApprovalChain } else { Kind::ClusterApprovalChain };
             let chains = within(&self.objects, kind, key.namespace.as_deref());
             all.extend(chains.filter_map(|(_, chain)| Some(chain.good.as_ref()?.document.clone())));
@@ -142,11 +146,12 @@ impl Ledger {
         selection
     }
 
-    /// All policies that apply to a workload.
+    /// All policies that apply to a workload, and all exceptions.
     fn applying(&self, workload: &Workload) -> Vec<Arc<Good>> {
         let cluster = within(&self.objects, Kind::ClusterApprovalPolicy, None);
         let own = within(&self.objects, Kind::ApprovalPolicy, Some(&workload.namespace));
-        let good = cluster.chain(own).filter_map(|(_, entry)| entry.good.as_ref());
+        let exceptions = within(&self.objects, Kind::ApprovalException, None);
+        let good = cluster.chain(own).chain(exceptions).filter_map(|(_, entry)| entry.good.as_ref());
         good.filter(|good| compile::selects(&good.document, workload)).cloned().collect()
     }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::conditions::{Said, condition};
+use super::ends::EXPIRED;
 use super::kinds::Key;
 use super::ledger::{Entry, Ledger, Stored, Told};
 use super::tally::Tally;
@@ -30,7 +31,7 @@ pub(super) fn wanted(ledger: &Ledger, key: &Key, now: Timestamp) -> Option<(Told
     let said = &entry.stored.status;
     let tally = entry.good.as_ref().filter(|_| !key.kind.is_chain()).map(|good| ledger.tally(key, good));
     let mut conditions = Vec::new();
-    for (kind, what) in conditions_of(key, entry, tally.as_ref()) {
+    for (kind, what) in conditions_of(key, entry, tally.as_ref(), now) {
         conditions.push(condition(&said.conditions, kind, generation, what, now));
     }
     let told = Told { observed_generation: Some(generation), conditions, gates: tally.map(|tally| tally.counts) };
@@ -72,7 +73,7 @@ fn only_fell_behind(said: &Told, told: &Told) -> bool {
         && after.is_some_and(|(status, reason, _)| status == Truth::False && reason == "Propagating")
 }
 
-fn conditions_of(key: &Key, entry: &Entry, tally: Option<&Tally>) -> Vec<(&'static str, Said)> {
+fn conditions_of(key: &Key, entry: &Entry, tally: Option<&Tally>, now: Timestamp) -> Vec<(&'static str, Said)> {
     let see = |kind: &str| format!("see `{kind}`");
     if let Some(wrong) = &entry.wrong {
         let mut said = vec![("Accepted", (Truth::False, "Invalid", wrong.clone()))];
@@ -82,6 +83,14 @@ fn conditions_of(key: &Key, entry: &Entry, tally: Option<&Tally>) -> Vec<(&'stat
         said.push(("Ready", (Truth::False, "Invalid", see("Accepted"))));
         said.push(("Stalled", (Truth::True, "Invalid", wrong.clone())));
         return said;
+    }
+    if let Some(end) = entry.good.as_ref().and_then(|good| good.ends).filter(|end| *end <= now) {
+        let told = format!("it ended at {end}: it loosens nothing any more");
+        let propagated = tally.map_or_else(unseen, propagated);
+        let ready = (Truth::False, EXPIRED, see("Accepted"));
+        let stalled = (Truth::True, EXPIRED, see("Accepted"));
+        let accepted = (Truth::False, EXPIRED, told);
+        return vec![("Accepted", accepted), ("Propagated", propagated), ("Ready", ready), ("Stalled", stalled)];
     }
     let compiles = || (Truth::True, "Compiles", "it compiles".to_owned());
     if key.kind.is_chain() {

@@ -1,8 +1,9 @@
 //! The ledger without an API server: what is in force of whom after which news.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::kinds::{Key, Kind};
 use super::ledger::{Ledger, Stored, Told};
@@ -18,6 +19,8 @@ const DENY: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type
 const DENY_MORE: &str = "rules: [{name: a, match: {keywords: [merger, contract]}, action: {type: Deny}}]";
 const BAD: &str = "rules: [{name: a, match: {regex: ['(']}, action: {type: Deny}}]";
 const HOLD: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Hold, chain: legal}}]";
+const EXCEPTION: &str = "policy: {kind: ApprovalPolicy, name: p}, rules: [a], namespaces: [models], \
+                         expiresAt: \"2026-12-31T23:59:59Z\", reason: why, approver: ada";
 const CHAIN: &str = "stages: [{name: legal, approvers: [{group: legal}]}]";
 
 /// An owner that asks for gates.
@@ -63,7 +66,8 @@ impl Scene {
     }
 
     fn key(kind: Kind, name: &str) -> Key {
-        let cluster = matches!(kind, Kind::ClusterApprovalChain | Kind::ClusterApprovalPolicy);
+        let cluster =
+            matches!(kind, Kind::ClusterApprovalChain | Kind::ClusterApprovalPolicy | Kind::ApprovalException);
         let (namespace, name) = name.split_once('/').unwrap_or(("models", name));
         Key { kind, namespace: (!cluster).then(|| namespace.to_owned()), name: name.to_owned() }
     }
@@ -189,6 +193,78 @@ fn what_a_new_list_does_not_name_is_gone() {
     scene.ledger.owner(Owner::Deployment, Change::ListBegins);
     scene.ledger.owner(Owner::Deployment, Change::ListEnds);
     assert!(scene.ledger.workloads.is_empty());
+}
+
+#[test]
+fn an_exception_is_in_force_as_long_as_it_is_there_and_good() {
+    let mut scene = Scene::with(&[]);
+    scene.apply(Kind::ApprovalPolicy, "p", DENY);
+    let strict = scene.revision();
+    scene.apply(Kind::ApprovalException, "e", EXCEPTION);
+    let loosened = scene.revision();
+    assert_ne!(loosened, strict);
+    for without in ["namespaces: [other]", "namespaces: [models], selector: {matchLabels: {app: mistral}}"] {
+        scene.apply(Kind::ApprovalException, "e", &EXCEPTION.replace("namespaces: [models]", without));
+        assert_eq!((scene.revision(), scene.wrong(Kind::ApprovalException, "e")), (strict, None), "{without}");
+    }
+    scene.apply(Kind::ApprovalException, "e", EXCEPTION);
+    assert_eq!(scene.revision(), loosened);
+    // Unlike a policy's, its last good state does not stay.
+    scene.apply(Kind::ApprovalException, "e", &EXCEPTION.replace("rules: [a]", "rules: []"));
+    assert_eq!(scene.revision(), strict);
+    assert!(scene.wrong(Kind::ApprovalException, "e").unwrap().contains("`spec.rules`: an empty list"));
+    scene.apply(Kind::ApprovalException, "e", EXCEPTION);
+    assert_eq!(scene.revision(), loosened);
+    scene.delete(Kind::ApprovalException, "e");
+    assert_eq!(scene.revision(), strict);
+}
+
+#[test]
+fn an_exception_that_was_bad_before_withholds_nothing() {
+    let bad = EXCEPTION.replace("rules: [a]", "rules: []");
+    let mut scene = Scene::with(&[(Kind::ApprovalPolicy, "p", DENY), (Kind::ApprovalException, "e", &bad)]);
+    let strict = scene.revision();
+    assert!(strict.is_some() && scene.wrong(Kind::ApprovalException, "e").is_some());
+    scene.delete(Kind::ApprovalException, "e");
+    assert_eq!(scene.revision(), strict);
+}
+
+#[test]
+fn an_exception_from_a_policy_that_comes_later_is_in_force_then() {
+    let mut scene = Scene::with(&[(Kind::ApprovalException, "e", EXCEPTION)]);
+    assert_eq!(scene.wrong(Kind::ApprovalException, "e"), None);
+    scene.apply(Kind::ApprovalPolicy, "p", DENY);
+    let loosened = scene.revision();
+    scene.delete(Kind::ApprovalException, "e");
+    assert_ne!(scene.revision(), loosened);
+}
+
+#[test]
+fn the_status_of_an_exception_says_when_it_has_ended() {
+    let mut scene = Scene::with(&[(Kind::ApprovalException, "e", EXCEPTION)]);
+    let key = Scene::key(Kind::ApprovalException, "e");
+    let end: Timestamp = "2026-12-31T23:59:59Z".parse().unwrap();
+    let before = end - SignedDuration::from_millis(1);
+    for (now, accepted, ready, ended) in [
+        (before, (Truth::True, "Compiles"), (Truth::True, "NoGates"), false),
+        (end, (Truth::False, "Expired"), (Truth::False, "Expired"), true),
+    ] {
+        let (told, urgency) = status::wanted(&scene.ledger, &key, now).unwrap();
+        let said = |kind: &str| {
+            let condition = told.conditions.iter().find(|one| one.kind == kind).unwrap();
+            (condition.status, condition.reason.clone())
+        };
+        assert_eq!(said("Accepted"), (accepted.0, accepted.1.to_owned()));
+        assert_eq!(said("Ready"), (ready.0, ready.1.to_owned()));
+        assert_eq!((said("Propagated").1.as_str(), urgency), ("NoGates", Urgency::Now));
+        assert_eq!(told.conditions.iter().any(|one| one.kind == "Stalled"), ended);
+        let left = (!ended).then_some(Duration::from_millis(1));
+        assert_eq!(scene.ledger.ended(now), (if ended { vec![key.clone()] } else { Vec::new() }, left));
+        scene.ledger.objects.get_mut(&key).unwrap().stored.status = told;
+        assert_eq!(scene.ledger.ended(now), (Vec::new(), left), "it says so already");
+    }
+    let long_before = end - SignedDuration::from_hours(48);
+    assert_eq!(scene.ledger.ended(long_before).1, Some(Duration::from_hours(1)));
 }
 
 #[test]

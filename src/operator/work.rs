@@ -279,10 +279,13 @@ impl Operator {
         self.write_signing(now);
         let when = Now { at: self.clock.now(), monotonic: self.clock.monotonic() };
         self.write_gates(now, when);
+        let (ended, next_end) = self.ledger.ended(when.at);
+        self.objects.extend(ended);
         self.write_statuses(now, when);
         self.health.ready.store(true, Ordering::Release);
         let again = self.writer.again_at().into_iter().chain(self.later.values().min().copied());
-        if let Some(again) = again.chain(self.doubtful.values().min().copied()).min() {
+        let again = again.chain(self.doubtful.values().min().copied());
+        if let Some(again) = again.chain(next_end.map(|left| now + left)).min() {
             self.due.turn(again);
         }
     }

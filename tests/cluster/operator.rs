@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use countersign::base::{Clock as _, SystemClock};
 use serde_json::Value;
 
 use super::{cluster, done};
@@ -142,6 +143,36 @@ fn a_policy_is_accepted_when_its_chain_comes_and_a_chain_by_itself() {
     apply(&space, "ApprovalChain", "legal", CHAIN);
     assert_eq!(accepted(&space, "achain/legal", 1).0, "True");
     done(&cluster().kubectl(&["wait", "-n", &space, "--for=condition=Accepted", "--timeout=30s", "apol/p"], ""));
+}
+
+#[test]
+fn an_exception_is_accepted_until_it_ends_and_its_status_says_so_without_news() {
+    operator();
+    let space = cluster().namespace("excepted");
+    let except = |rules: &str, end: &str| {
+        let spec = format!(
+            "policy: {{kind: ApprovalPolicy, name: p}}, rules: {rules}, namespaces: [{space}], expiresAt: \"{end}\", \
+             reason: a test, approver: admin"
+        );
+        apply(&space, "ApprovalException", "short", &spec);
+    };
+    except("[a]", "2099-01-01T00:00:00Z");
+    assert_eq!(accepted(&space, "aex/short", 1).0, "True");
+    // A slow machine may not have looked at it before it ends: then it is given more time.
+    let generation = |space: &str| object(space, "aex/short")["metadata"]["generation"].as_i64().unwrap();
+    let end = [2, 8, 32].into_iter().find_map(|seconds| {
+        let end = (SystemClock::default().now() + jiff::SignedDuration::from_secs(seconds)).to_string();
+        except("[a]", &end);
+        (accepted(&space, "aex/short", generation(&space)).0 == "True").then_some(end)
+    });
+    let look = || Some(accepted(&space, "aex/short", generation(&space))).filter(|(status, ..)| status == "False");
+    let (_, reason, message) = until("ended", look);
+    assert_eq!(
+        (reason.as_str(), message),
+        ("Expired", format!("it ended at {}: it loosens nothing any more", end.unwrap()))
+    );
+    except("[a]", "2099-01-01T00:00:00Z");
+    assert_eq!(accepted(&space, "aex/short", generation(&space)).0, "True");
 }
 
 #[test]

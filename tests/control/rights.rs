@@ -56,8 +56,11 @@ fn the_operator_needs_no_rights_but_those_that_are_written_down() {
     apply("ApprovalChain", "legal", CHAIN);
     apply("ClusterApprovalChain", "legal", CHAIN);
     apply("ClusterApprovalPolicy", "floor", DENY);
+    let except = "policy: {kind: ClusterApprovalPolicy, name: floor}, rules: [a], namespaces: [models], \
+                  expiresAt: \"2099-01-01T00:00:00Z\", reason: why, approver: admin";
+    apply("ApprovalException", "e", except);
     done(&cluster.kubectl(&["create", "-n", &space, "-f", "-"], deployment()));
-    for resource in ["apol/p", "achain/legal", "cachain/legal", "capol/floor"] {
+    for resource in ["apol/p", "achain/legal", "cachain/legal", "capol/floor", "aex/e"] {
         let accepted = ["wait", "-n", &space, "--for=condition=Accepted", "--timeout=0", resource];
         until_seen(&first, "accepted", || cluster.kubectl(&accepted, "").status.success().then_some(()));
     }

@@ -2,6 +2,7 @@
 
 use super::bed::{DENY, DENY_MORE, Space};
 use super::gate::Gate;
+use super::operator::Operator;
 use super::until;
 
 #[test]
@@ -38,6 +39,40 @@ fn a_policy_is_propagated_when_every_gate_has_it_in_force_and_not_before() {
     for gate in &gates {
         gate.until_has("merger", false);
     }
+}
+
+#[test]
+fn an_exception_reaches_every_gate_that_it_names_and_is_gone_at_once_when_it_is_bad_or_deleted() {
+    let space = Space::new("excepting");
+    let operator = Operator::start(&space.0, &["--watch-namespaces", &space.0]);
+    let pods = [space.deploy("llama", 1), space.deploy("mistral", 1)].concat();
+    let gates: Vec<_> = pods.iter().map(|pod| Gate::start(&space, pod, &operator)).collect();
+    space.apply("p", DENY);
+    space.propagated("p");
+    let except = |approver: &str, end: &str| {
+        let object = format!(
+            "apiVersion: countersign.dev/v1alpha1\nkind: ApprovalException\nmetadata: {{name: reaching}}\nspec: {{policy: \
+             {{kind: ApprovalPolicy, name: p}}, rules: [a], namespaces: [{}], expiresAt: \"{end}\", \
+             selector: {{matchLabels: {{app: llama}}}}, reason: a migration, approver: \"{approver}\"}}\n",
+            space.0
+        );
+        super::done(&space.kubectl(&["apply", "-f", "-"], &object));
+    };
+    except("admin", "2099-01-01T00:00:00Z");
+    space.until("aex/reaching", "Propagated", "True", "Acknowledged", "1/1/0");
+    space.until("aex/reaching", "Ready", "True", "Acknowledged", "1/1/0");
+    assert!(gates[0].has("a migration") && gates[0].has("merger") && !gates[1].has("a migration"));
+    // A policy that does not compile any more would stay in force as it was.
+    except("ad\\tmin", "2099-01-01T00:00:00Z");
+    gates[0].until_has("a migration", false);
+    space.until("aex/reaching", "Accepted", "False", "Invalid", "null/null/null");
+    except("admin", "2020-01-01T00:00:00Z");
+    space.until("aex/reaching", "Accepted", "False", "Expired", "1/1/0");
+    except("admin", "2099-01-01T00:00:00Z");
+    space.until("aex/reaching", "Ready", "True", "Acknowledged", "1/1/0");
+    super::done(&space.kubectl(&["delete", "aex/reaching"], ""));
+    gates[0].until_has("a migration", false);
+    assert!(gates[0].has("merger"));
 }
 
 #[test]

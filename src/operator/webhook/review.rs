@@ -67,9 +67,14 @@ fn judge(request: &Value, chains: Option<&BTreeSet<ChainName>>) -> Opinion {
         Ok(compilation) => (Vec::new(), compilation.warnings),
         Err(found) => found.into_iter().partition(|one| one.severity == Severity::Error),
     };
-    let is_chain = matches!(object, Object::ApprovalChain(_) | Object::ClusterApprovalChain(_));
-    // That nobody names a chain is no news of a chain that comes before its policies.
-    let odd = odd.into_iter().filter(|one| !(is_chain && one.path == "metadata.name")).map(own);
+    // That nobody names a chain is no news of a chain that comes before its policies, nor is it one that no policy was given here
+    // with an exception.
+    let alone = match object {
+        Object::ApprovalChain(_) | Object::ClusterApprovalChain(_) => Some("metadata.name"),
+        Object::ApprovalException(_) => Some("spec.policy.name"),
+        Object::ApprovalPolicy(_) | Object::ClusterApprovalPolicy(_) => None,
+    };
+    let odd = odd.into_iter().filter(|one| alone != Some(one.path.as_str())).map(own);
     let missing = named.into_iter().filter(|(_, name)| chains.is_some_and(|chains| !chains.contains(name)));
     let warnings = odd.map(|one| one.to_string()).chain(missing.map(|(path, name)| not_there(&path, &name)));
     let warnings = warnings.take(WARNINGS_MAX).map(|text| text.chars().take(WARNING_CHARS_MAX).collect()).collect();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::review::{ChainName, answer};
 
 fn review(kind: &str, operation: &str, spec: &Value, before: &Value) -> Value {
-    let namespace = (!kind.starts_with("Cluster")).then_some("models");
+    let namespace = (!kind.starts_with("Cluster") && kind != "ApprovalException").then_some("models");
     let object = |spec: &Value| {
         let others = json!([{"manager": "kubectl"}]);
         json!({
@@ -64,6 +64,22 @@ fn what_compiles_is_allowed_and_what_does_not_is_refused_with_the_field() {
     let cause = &status["details"]["causes"][0];
     assert_eq!(cause["field"], "spec.rules[0].match.regex[1]");
     assert!(cause["message"].as_str().unwrap().starts_with("not a regular expression"), "{cause}");
+}
+
+#[test]
+fn an_exception_is_judged_by_itself_and_not_for_what_it_is_from() {
+    let exception = |end: &str| {
+        json!({
+            "policy": {"kind": "ClusterApprovalPolicy", "name": "floor"}, "rules": ["a"], "namespaces": ["models"],
+            "expiresAt": end, "reason": "a migration", "approver": "ada",
+        })
+    };
+    let good = review("ApprovalException", "CREATE", &exception("2026-12-31T23:59:59Z"), &Value::Null);
+    assert_eq!(told(&good, None), (true, String::new(), vec![]));
+    let bad = review("ApprovalException", "CREATE", &exception("next year"), &Value::Null);
+    let (allowed, message, warnings) = told(&bad, None);
+    assert!(!allowed && message.starts_with("`spec.expiresAt`: `next year` is not a moment"), "{message}");
+    assert_eq!(warnings, Vec::<String>::new());
 }
 
 #[test]
