@@ -84,6 +84,17 @@ impl Ledger {
         }
     }
 
+    /// Counts the gates of a workload, whether or not it has a ModelGate yet. To be asked before anything is said of policies.
+    pub(super) fn summarise(&mut self, uid: &str, memory: &mut Memory, now: Now) {
+        let Some(enrolled) = self.keys.get(uid).and_then(|key| self.workloads.get(key)) else { return };
+        let before = self.gates.of(uid).map(|(_, seen)| seen.status.pods.as_slice()).unwrap_or_default();
+        let (lines, _) = self.lines(enrolled, before, memory, now.monotonic);
+        let summary = summary(&lines);
+        if let Some(enrolled) = self.keys.get(uid).and_then(|key| self.workloads.get_mut(key)) {
+            enrolled.summary = summary;
+        }
+    }
+
     fn creation(&self, key: &WorkloadKey) -> Option<Deed> {
         let owned = &self.workloads.get(key)?.owned;
         let name = self.gates.name_for(key)?;
@@ -111,7 +122,6 @@ impl Ledger {
             Role::Leader => self.lines(enrolled, &seen.status.pods, memory, now.monotonic),
             Role::Follower => (self.own_lines(enrolled, &seen.status.pods, memory), None),
         };
-        let summary = summary(&pods);
         let wanted = match role {
             Role::Follower => ModelGateStatus { pods, ..seen.status.clone() },
             Role::Leader => {
@@ -122,9 +132,6 @@ impl Ledger {
         // Before it is known who signs, nothing can be given out: what would be said now would not be so in a moment.
         let known = role == Role::Follower || self.terms.is_some();
         let patch = (known && wanted != seen.status).then(|| patch(seen, &wanted, role));
-        if let Some(enrolled) = self.workloads.get_mut(workload) {
-            enrolled.summary = summary;
-        }
         (patch.map(|patch| Deed::Tell(key, patch)), again)
     }
 

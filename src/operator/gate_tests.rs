@@ -123,6 +123,9 @@ impl Stage {
                 let _ = self.ledger.give(uid);
             }
             let at = Now { at: Timestamp::UNIX_EPOCH, monotonic: self.monotonic };
+            for uid in &all {
+                self.ledger.summarise(uid, &mut self.memory, at);
+            }
             let found = all.iter().find_map(|uid| self.ledger.deed(uid, role, &mut self.memory, at).0);
             let Some(deed) = found else { return writes };
             self.execute(deed).unwrap();
@@ -441,6 +444,15 @@ fn a_policy_is_propagated_when_every_gate_has_acknowledged_what_was_made_of_this
     assert_eq!(stage.policy("p").1, "Acknowledged", "it is in both");
     assert_eq!(stage.policy("q"), (Truth::False, "Propagating".to_owned(), counts(0, 2, 0)));
     assert_eq!(stage.given("llama").1, "Propagating");
+}
+
+#[test]
+fn a_gate_counts_before_its_workload_has_a_model_gate() {
+    let mut stage = Stage::new();
+    stage.pod("pod-1", "llama-a", "llama-1", true);
+    stage.apply("p", DENY);
+    assert_eq!(stage.run(Role::Follower), 0);
+    assert_eq!(stage.policy("p"), (Truth::False, "Propagating".to_owned(), counts(0, 1, 0)));
 }
 
 #[test]

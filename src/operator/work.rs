@@ -275,9 +275,9 @@ impl Operator {
             self.settle();
         }
         self.hear();
-        self.gather(now);
-        self.write_signing(now);
         let when = Now { at: self.clock.now(), monotonic: self.clock.monotonic() };
+        self.gather(now, when);
+        self.write_signing(now);
         self.write_gates(now, when);
         let (ended, next_end) = self.ledger.ended(when.at);
         self.objects.extend(ended);
@@ -305,7 +305,7 @@ impl Operator {
     }
 
     /// Notes what has to be looked at.
-    fn gather(&mut self, now: Instant) {
+    fn gather(&mut self, now: Instant, when: Now) {
         let workloads = std::mem::take(&mut self.ledger.touched.workloads);
         self.objects.append(&mut self.ledger.touched.objects);
         let keys = workloads.iter().filter_map(|uid| self.ledger.keys.get(uid));
@@ -313,6 +313,7 @@ impl Operator {
         namespaces.extend(keys.map(|key| key.namespace.clone()));
         for uid in &workloads {
             self.serve(uid);
+            self.ledger.summarise(uid, &mut self.memory, when);
         }
         self.answer();
         self.desk.state().complete();

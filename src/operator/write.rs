@@ -31,6 +31,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// and what somebody else has changed meanwhile, when the watch has surely told of it.
 const AGAIN_CHANGED: Duration = Duration::from_millis(100);
 
+/// What an API server says of a namespace that is being deleted.
+const TERMINATING: &str = "NamespaceTerminating";
+
 /// What is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
@@ -74,7 +77,13 @@ impl WriteFailure {
 
     /// Somebody else was first: no fault of anybody.
     pub(super) fn is_change(&self) -> bool {
-        self.status().is_some_and(|status| matches!(status.code, 404 | 409))
+        self.status().is_some_and(|status| matches!(status.code, 404 | 409)) || self.is_end()
+    }
+
+    /// The namespace is being deleted, and nothing is made in it any more.
+    fn is_end(&self) -> bool {
+        let details = self.status().and_then(|status| status.details.as_ref());
+        details.is_some_and(|details| details.causes.iter().any(|cause| cause.reason == TERMINATING))
     }
 }
 
@@ -178,7 +187,7 @@ impl Writer {
                     match &written {
                         Ok(_) => self.held.remove(&target),
                         Err(failure) => {
-                            let soon = failure.is_change() && target != Target::Signing;
+                            let soon = failure.is_change() && !failure.is_end() && target != Target::Signing;
                             let wait = if soon { AGAIN_CHANGED } else { AGAIN };
                             self.held.insert(target.clone(), Some(Instant::now() + wait))
                         }

@@ -64,7 +64,7 @@ fn what_comes_from_a_backup_is_refused_by_gates_until_an_administrator_begins_a_
     gate.connect(&operator);
     space.until("mgate/llama", "Propagated", "False", "GatesAhead", "0/1/0");
     gate.until_refused("replayed");
-    space.until("mgate/llama", "Propagated", "False", "GatesAhead", "0/1/1");
+    space.until("mgate/llama", "Propagated", "False", "GatesAhead", "0/1/0");
     assert!(gate.has("contract"), "the newer one stays in force");
     let said = administer(&["new-epoch", "--namespace", &space.0]);
     assert!(super::done(&said).contains("follows epoch 1"), "{said:?}");
