@@ -1,4 +1,4 @@
-//! The operator as processes, against a real API server: which of several leads, what it may do, what it serves and with which
+//! The operator as processes, against a real API server: which of several leads, what it looks at, what it serves and with which
 //! certificate. One control plane for all of it, ended with this process; each test has namespaces, and operators, of its own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
@@ -11,8 +11,6 @@ mod leader;
 mod operator;
 #[path = "control/relay.rs"]
 mod relay;
-#[path = "control/rights.rs"]
-mod rights;
 #[path = "control/sight.rs"]
 mod sight;
 #[path = "control/webhook.rs"]

@@ -20,6 +20,8 @@ mod operator;
 mod propagation;
 #[path = "gates/restarts.rs"]
 mod restarts;
+#[path = "gates/rights.rs"]
+mod rights;
 
 use std::path::Path;
 use std::process::Output;

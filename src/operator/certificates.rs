@@ -67,7 +67,6 @@ impl Current {
         let chain = served.chain.into_iter().map(|one| one.der).collect::<Vec<_>>();
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let key = CertifiedKey::from_der(chain, served.key, &provider).map_err(Flaw::Pair)?;
-        key.keys_match().map_err(Flaw::Pair)?;
         if self.key.load().as_ref().is_none_or(|before| before.cert != key.cert) {
             self.key.store(Some(Arc::new(key)));
             self.metrics.certificate(until);

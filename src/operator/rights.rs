@@ -11,6 +11,8 @@ enum Where {
     Watched,
     /// In no namespace: what the cluster has.
     Cluster,
+    /// In no namespace, and whatever the operator looks at.
+    Always,
     /// In the operator's own namespace.
     Own,
 }
@@ -92,7 +94,7 @@ const RIGHTS: &[Right] = &[
         why: "people are told of a second claimant of a Pod, and of what a gate refuses",
     },
     Right {
-        place: Where::Cluster,
+        place: Where::Always,
         group: "authentication.k8s.io",
         resources: &["tokenreviews"],
         names: &[],
@@ -178,16 +180,17 @@ const NAME: &str = "countersign-operator";
 
 /// The manifests by the names of their files, for an operator in this namespace. One that looks at all namespaces needs `own.yaml`,
 /// `cluster.yaml` and `everywhere.yaml`; one for some of them needs `namespace.yaml` in each instead of `everywhere.yaml`; one that
-/// does without policies of the cluster, and is not told how its webhook is reached, needs no `cluster.yaml`, but must be allowed to
-/// review tokens all the same (`system:auth-delegator`), or no new gate is believed.
+/// does without policies of the cluster, and is not told how its webhook is reached, needs no `cluster.yaml`.
 #[must_use]
 pub fn manifests(namespace: &str) -> [(&'static str, String); 4] {
     let account = format!("namespace: {namespace}, name: {NAME}");
     let own = format!(
-        "{HEAD}# The operator's namespace and account, and what it may do there.\n\
+        "{HEAD}# The operator's namespace and account, what it may do there, and what every operator may ask of the cluster.\n\
          apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n---\n\
          apiVersion: v1\nkind: ServiceAccount\nmetadata: {{{account}}}\n---\n"
     );
+    let own = own + &role("", &account, Where::Own, namespace) + "---\n";
+    let own = own + &role("Cluster", &format!("name: {NAME}"), Where::Always, namespace);
     let cluster = format!("{HEAD}# What the operator may do with what the cluster has.\n");
     let everywhere = format!("{HEAD}# What the operator may do in all namespaces.\n");
     let some = format!(
@@ -196,7 +199,7 @@ pub fn manifests(namespace: &str) -> [(&'static str, String); 4] {
     let floor = format!("{NAME}-cluster");
     let all = format!("{NAME}-everywhere");
     [
-        ("own.yaml", own + &role("", &account, Where::Own, namespace)),
+        ("own.yaml", own),
         ("cluster.yaml", cluster + &role("Cluster", &format!("name: {floor}"), Where::Cluster, namespace)),
         ("everywhere.yaml", everywhere + &role("Cluster", &format!("name: {all}"), Where::Watched, namespace)),
         ("namespace.yaml", some + &role("", &format!("name: {NAME}"), Where::Watched, namespace)),

@@ -144,6 +144,7 @@ fn news_that_come_late_take_nothing_from_a_leader_and_a_lease_that_is_gone_does(
     server.drive(&mut a, at(3.0));
     assert_eq!(a.leads_until(), Some(at(13.0)));
     a.saw(before, at(3.1));
+    assert_eq!(a.wanted(Timestamp::UNIX_EPOCH).1.as_deref(), Some("2"), "what it writes over is the newest");
     assert!(matches!(a.next(at(3.1)), Step::Wait(rest) if rest > at(2.8)), "{:?}", a.next(at(3.1)));
     a.saw(None, at(3.2));
     assert_eq!(a.next(at(3.2)), Step::Look, "a watch may say late that there is none");
