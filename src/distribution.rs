@@ -6,6 +6,9 @@
 //! everybody uses, judges a test query by the outcome, and keeps the bytes on its [`Shelf`]. A gate that starts again takes
 //! from its shelf what it had, by [`Intake::resume`].
 //!
+//! On the way between them are [`follow`], the gate's half of a stream of [`protocol`] messages, and `serve`, the operator's.
+//! Both sides prove themselves on each connection, by statements over what only this connection has.
+//!
 //! # Guarantees
 //! * A gate takes what is signed by its anchor, or by a key that the anchor leads to; what is for its own workload; what is
 //!   newer than what it has; and what compiles to the revision that it says. Anything else has its own [`Refusal`].
@@ -15,19 +18,22 @@
 //! * What comes from the shelf is checked like what comes from anywhere.
 //!
 //! # Limits
-//! All in `limits`. Age is counted by the monotonic clock from the moment at which a bundle was taken, and only a newer bundle
-//! renews it: offering the same one again does not. What was taken from the shelf counts from the start of the process. A
-//! shelf that is lost takes with it which bundles are old.
+//! All in `limits`. Age is counted by the monotonic clock from the moment at which a bundle was taken. A newer bundle renews it,
+//! and so does a voucher of the operator, from the moment at which the gate asked for it; offering the same bundle again does
+//! not. What was taken from the shelf counts from the start of the process. A shelf that is lost takes with it which bundles are
+//! old, and the key by which the operator knows the gate.
 //! The revision names the policies; chains are held by the signature alone.
 //!
 //! # Errors
-//! [`Refusal`] says why a bundle is not taken, [`Unpublishable`] why none is made, [`ShelfFailure`] why a file is not read or
-//! written. None holds text of policies, but for what the compiler says of a field.
+//! [`Refusal`] says why a bundle is not taken, [`Unproven`] why what is said around it is not believed, [`Unpublishable`] why none
+//! is made, [`ShelfFailure`] why a file is not read or written, [`follow::Broken`] why a connection ended. None holds text of
+//! policies, but for what the compiler says of a field.
 //!
-//! Knows nothing of Kubernetes, of connections, or of what a gate does with a rule set.
+//! Knows nothing of Kubernetes, or of what a gate does with a rule set; only `follow`, `serve` and `stream` know of connections.
 
 mod bundle;
 mod bytes;
+mod compilations;
 mod contents;
 mod envelope;
 pub mod follow;
@@ -52,6 +58,7 @@ mod tests;
 mod way;
 
 pub use bundle::{Bundle, Order};
+pub use compilations::Compilations;
 pub use envelope::{Signer, publish};
 pub use intake::{Accepted, Freshness, Intake, Taken};
 #[cfg(feature = "operator")]

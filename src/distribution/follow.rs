@@ -15,6 +15,9 @@
 //! a rule set.
 
 mod connect;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod pace;
 mod session;
 

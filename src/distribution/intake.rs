@@ -3,9 +3,11 @@
 //! Guarantees: a bundle that is refused leaves no trace; age is renewed by a newer bundle, or by a voucher for the one in force,
 //! and counted from the moment at which the gate asked for it. Must not know how bundles come.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bundle::{Bundle, Order};
+use super::compilations::Compilations;
 use super::contents;
 use super::envelope::Envelope;
 use super::key::PublicKey;
@@ -22,6 +24,7 @@ pub struct Intake {
     anchor: PublicKey,
     uid: String,
     shelf: Shelf,
+    shared: Option<Arc<Compilations>>,
     held: Option<Held>,
 }
 
@@ -43,7 +46,7 @@ struct Held {
 #[derive(Debug)]
 pub struct Accepted {
     /// Rules and chains.
-    pub compilation: Compilation,
+    pub compilation: Arc<Compilation>,
     /// What was accepted.
     pub bundle: Bundle,
 }
@@ -89,7 +92,13 @@ impl Intake {
     /// The intake of a gate whose Pod says which key and which workload.
     #[must_use]
     pub const fn new(anchor: PublicKey, uid: String, shelf: Shelf) -> Self {
-        Self { anchor, uid, shelf, held: None }
+        Self { anchor, uid, shelf, shared: None, held: None }
+    }
+
+    /// The same, for one of many gates that one process plays: each bundle is compiled once for all of them.
+    #[must_use]
+    pub fn sharing(self, shared: Arc<Compilations>) -> Self {
+        Self { shared: Some(shared), ..self }
     }
 
     /// Takes what is on the shelf, with all checks; `now` is the monotonic clock.
@@ -209,7 +218,10 @@ impl Intake {
                 };
             }
         }
-        let compilation = contents::load(&bundle)?;
+        let compilation = match &self.shared {
+            Some(shared) => shared.load(payload, &bundle)?,
+            None => Arc::new(contents::load(&bundle)?),
+        };
         Ok(Found::New(fresh(now), Box::new(Accepted { compilation, bundle })))
     }
 

@@ -25,6 +25,7 @@ mod ports;
 mod seats;
 mod session;
 mod settings;
+mod strangers;
 
 pub use accept::{Certificates, serve};
 pub use ports::{Denied, Offer, PodIdentity, Registry, Rejection, Wait};

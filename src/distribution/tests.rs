@@ -120,6 +120,26 @@ fn a_bundle_arrives_as_it_was_published() {
 }
 
 #[test]
+fn gates_that_share_compile_a_bundle_once_and_check_it_each() {
+    let shared = std::sync::Arc::new(Compilations::keeping(1));
+    let gates = [Gate::new(), Gate::new()].map(|gate| Gate { intake: gate.intake.sharing(shared.clone()), ..gate });
+    let [mut one, mut two] = gates;
+    let bytes = sealed(&deny(1, "merger"));
+    let compiled = |gate: &mut Gate| match gate.intake.take(&bytes, NOW) {
+        Ok(Taken::New { accepted, .. }) => accepted.compilation,
+        other => panic!("{other:?}"),
+    };
+    assert!(std::sync::Arc::ptr_eq(&compiled(&mut one), &compiled(&mut two)));
+    let stranger = publish(&deny(1, "merger"), &Signer::new(key(9))).unwrap();
+    assert!(matches!(two.refuses(&stranger), Refusal::UnknownKey(_)));
+    assert_ne!(one.takes(&sealed(&deny(2, "contract"))), two.takes(&sealed(&deny(2, "secret"))));
+    let wrong = sealed(&Bundle { revision: Digest::of(b"x"), ..deny(3, "merger") });
+    for gate in [&mut one, &mut two] {
+        assert!(matches!(gate.refuses(&wrong), Refusal::OtherRevision { .. }));
+    }
+}
+
+#[test]
 fn a_workload_without_policies_has_a_bundle_too() {
     let sent = bundle(1, &[]);
     assert_eq!(Gate::new().takes(&sealed(&sent)), sent.revision);

@@ -81,6 +81,7 @@ pub(crate) struct Cluster {
     pub(crate) signer: Mutex<Option<Arc<Signer>>>,
     pub(crate) current: AtomicBool,
     pub(crate) reviews: AtomicUsize,
+    asked_whether_current: AtomicUsize,
     offers: Mutex<Option<watch::Sender<Option<Arc<Offer>>>>>,
     heard: Mutex<Vec<(String, Heard)>>,
     more: Notify,
@@ -100,6 +101,7 @@ impl Cluster {
             signer: Mutex::new(Some(Arc::new(Signer::new(key)))),
             current: AtomicBool::new(true),
             reviews: AtomicUsize::new(0),
+            asked_whether_current: AtomicUsize::new(0),
             offers: Mutex::new(Some(watch::channel(None).0)),
             heard: Mutex::default(),
             more: Notify::new(),
@@ -129,6 +131,11 @@ impl Cluster {
     /// The workload is not enrolled any more.
     pub(crate) fn unenrol(&self) {
         self.offers.lock().unwrap().take();
+    }
+
+    /// Waits until somebody wanted to know whether an offer is current.
+    pub(crate) async fn asked_whether_current(&self) {
+        until(&self.more, || self.asked_whether_current.load(Ordering::SeqCst) > 0).await;
     }
 
     fn note(&self, pod: &PodIdentity, heard: Heard) {
@@ -189,6 +196,8 @@ impl Registry for Cluster {
     }
 
     fn is_current(&self, _: &PodIdentity, _: &Offer) -> bool {
+        self.asked_whether_current.fetch_add(1, Ordering::SeqCst);
+        self.more.notify_waiters();
         self.current.load(Ordering::SeqCst)
     }
 

@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::sign::SingleCertAndKey;
 use tokio::io::{AsyncReadExt as _, copy_bidirectional};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tonic::Code;
 
@@ -192,7 +193,12 @@ async fn messages_of_gates_have_a_longest_size_and_one_place() {
 #[tokio::test]
 async fn who_does_not_prove_itself_in_time_is_gone_and_keeps_nobody_out() {
     let (cluster, anchor) = Cluster::new();
-    let settings = Settings { claim_within: Duration::from_millis(200), strangers_max: 2, ..Settings::default() };
+    let settings = Settings {
+        claim_within: Duration::from_millis(200),
+        strangers_max: 2,
+        strangers_per_address_max: 2,
+        ..Settings::default()
+    };
     let replica = Replica::start_with(&cluster, settings).await;
     // One says nothing at all, one nothing after its handshake.
     let mut silent = tokio::net::TcpStream::connect(replica.address).await.unwrap();
@@ -201,13 +207,29 @@ async fn who_does_not_prove_itself_in_time_is_gone_and_keeps_nobody_out() {
     let _gate = Making::of("a", "token-a", anchor).start(replica.address, folder.path());
     cluster.publish(&deny(1, "merger"));
     cluster.hears("a", Heard::Acknowledged(1)).await;
-    assert_eq!(silent.read(&mut [0; 8]).await.unwrap_or(0), 0);
     let mut rest = Vec::new();
-    let _ = handshaken.read_to_end(&mut rest).await;
+    let gone = async {
+        assert_eq!(silent.read(&mut [0; 8]).await.unwrap_or(0), 0);
+        let _ = handshaken.read_to_end(&mut rest).await;
+    };
+    // A hundred times as long as they have: looking up a Pod may take a minute, but they name none.
+    timeout(Duration::from_secs(20), gone).await.unwrap();
     // One that said hello is told.
     let mut greeted = Raw::open(replica.address).await;
     greeted.hello().await;
     assert_eq!(greeted.ends().await.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_every_place() {
+    let (cluster, _) = Cluster::new();
+    let settings = Settings { strangers_max: 3, strangers_per_address_max: 1, ..Settings::default() };
+    let replica = Replica::start_with(&cluster, settings).await;
+    let mut first = Raw::open(replica.address).await;
+    first.hello().await;
+    let mut second = tokio::net::TcpStream::connect(replica.address).await.unwrap();
+    assert_eq!(second.read(&mut [0; 8]).await.unwrap_or(0), 0, "it is sent away at once");
+    drop(first);
 }
 
 #[tokio::test]
@@ -230,7 +252,8 @@ async fn nobody_vouches_while_nobody_can_know() {
     cluster.hears("a", Heard::Acknowledged(1)).await;
     cluster.current.store(false, Ordering::SeqCst);
     raw.say(vouch(3)).await;
-    // A bundle that is refused comes after the question, so the question was looked at.
+    cluster.asked_whether_current().await;
+    // What comes next is no voucher.
     cluster.publish(&deny(2, "merger"));
     let from_operator::Message::Bundle(second) = raw.hear().await.unwrap() else { panic!("a bundle") };
     cluster.current.store(true, Ordering::SeqCst);

@@ -17,11 +17,15 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::codec::Codec as _;
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
+
+/// Only a broken protocol ever waits that long.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[derive(Debug)]
 struct Anybody;
@@ -110,7 +114,8 @@ impl Raw {
     }
 
     pub(crate) async fn hear(&mut self) -> Result<from_operator::Message, Status> {
-        let message = self.incoming.message().await?.ok_or_else(|| Status::cancelled("the end"))?;
+        let message = timeout(PATIENCE, self.incoming.message()).await.expect("a message, or an end");
+        let message = message?.ok_or_else(|| Status::cancelled("the end"))?;
         Ok(message.message.unwrap())
     }
 

@@ -181,3 +181,6 @@ fn fresh<K: Keeper>(intake: &Intake, keeper: &mut K) {
         keeper.hear(News::FreshUntil(until));
     }
 }
+
+#[cfg(test)]
+mod tests;

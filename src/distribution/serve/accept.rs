@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -27,6 +27,7 @@ use super::ports::Registry;
 use super::seats::Seats;
 use super::session;
 use super::settings::Settings;
+use super::strangers::{Stranger, Strangers};
 use crate::base::Digest;
 use crate::distribution::limits::{KEEPALIVE_EVERY, KEEPALIVE_WITHIN};
 use crate::distribution::stream::{Body, MEDIA, Outgoing, PATH, requested};
@@ -79,7 +80,7 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let strangers = Arc::new(Semaphore::new(settings.strangers_max));
+    let strangers = Strangers::new(settings.strangers_max, settings.strangers_per_address_max);
     let (stop, stopping) = watch::channel(false);
     let server = Arc::new(Server {
         registry,
@@ -99,8 +100,9 @@ pub async fn serve(
             accepted = accept(&listener, &strangers) => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let Some((stream, permit)) = accepted else { continue };
-        connections.spawn(connection(Arc::clone(&server), stream, permit));
+        if let Some((stream, stranger)) = accepted {
+            connections.spawn(connection(Arc::clone(&server), stream, stranger));
+        }
     }
     drop(listener);
     stop.send_replace(true);
@@ -111,10 +113,10 @@ pub async fn serve(
 }
 
 /// A connection, once there is room for another stranger.
-async fn accept(listener: &TcpListener, strangers: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(strangers).acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, strangers: &Arc<Strangers>) -> Option<(TcpStream, Stranger)> {
+    let place = strangers.place().await?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, peer)) => Some((stream, strangers.sit(peer.ip(), place)?)),
         Err(error) => {
             tracing::debug!(%error, "a connection of a gate could not be accepted");
             sleep(ACCEPT_AGAIN).await;
@@ -124,7 +126,7 @@ async fn accept(listener: &TcpListener, strangers: &Arc<Semaphore>) -> Option<(T
 }
 
 /// One connection, from its handshake to its end.
-async fn connection(server: Arc<Server>, stream: TcpStream, permit: OwnedSemaphorePermit) {
+async fn connection(server: Arc<Server>, stream: TcpStream, stranger: Stranger) {
     let until = Instant::now() + server.settings.claim_within;
     let Some(Prepared { config, digest, .. }) = server.prepared() else {
         tracing::warn!("there is no certificate yet, so a gate was sent away");
@@ -151,17 +153,17 @@ async fn connection(server: Arc<Server>, stream: TcpStream, permit: OwnedSemapho
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     // Until the claim is believed a stranger, afterwards for as long as the stream goes on.
-    let stranger = async {
+    let proving = async {
         let claimed = timeout_at(until, claim).await;
         let believed = matches!(claimed, Ok(Ok(()))) && admitted.await.is_ok();
-        drop(permit);
+        drop(stranger);
         if believed {
             let _ = over.await;
         }
     };
     tokio::select! {
         _ = &mut serving => return,
-        () = stranger => {}
+        () = proving => {}
     }
     if hooks.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
         // It has asked for nothing, so there is nothing to tell it.

@@ -15,6 +15,9 @@ pub struct Settings {
     pub lag_within: Duration,
     /// Most connections whose claim has not been believed yet; more wait in the system's queue.
     pub strangers_max: usize,
+    /// Most of them from one address; a further one is sent away at once. Half of all, so that nobody keeps out everybody, and
+    /// no fewer, because all Pods of a node may come from one.
+    pub strangers_per_address_max: usize,
     /// Most Pods that are looked up and pinned at once: each costs the API server a review and a write.
     pub admissions_max: usize,
     /// Shortest time between two vouchers for one gate: each costs a signature.
@@ -29,6 +32,7 @@ impl Default for Settings {
             answer_within: Duration::from_mins(1),
             lag_within: Duration::from_secs(10),
             strangers_max: 1_024,
+            strangers_per_address_max: 512,
             admissions_max: 32,
             vouch_every: Duration::from_secs(1),
         }
