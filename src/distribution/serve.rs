@@ -21,6 +21,7 @@
 
 mod accept;
 mod admit;
+mod frame;
 mod ports;
 mod seats;
 mod session;

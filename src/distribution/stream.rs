@@ -7,12 +7,10 @@ use std::convert::Infallible;
 use std::fmt;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::channel::{Channel, Sender};
 use hyper::body::Incoming;
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use tonic::codec::Codec as _;
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
@@ -22,12 +20,9 @@ pub(super) const PATH: &str = "/countersign.distribution.v1alpha1.Distribution/F
 /// What is spoken on it.
 pub(super) const MEDIA: HeaderValue = HeaderValue::from_static("application/grpc");
 /// In front of each message: whether it is compressed, which none is, and its length.
-const PREFIX_BYTES: usize = 5;
+pub(super) const PREFIX_BYTES: usize = 5;
 /// Frames that wait to be sent. A peer that reads nothing makes whoever sends wait, and nobody else.
 const FRAMES_MAX: usize = 4;
-/// The field of a bundle in a message of the operator, and of its bytes in the bundle.
-const BUNDLE_FIELD: u32 = 3;
-const BYTES_FIELD: u32 = 1;
 
 /// The body of what is sent.
 pub(super) type Body = Channel<Bytes, Infallible>;
@@ -60,17 +55,17 @@ impl Outgoing {
         self.bytes(frame.freeze()).await
     }
 
-    /// Waits until a bundle is on its way, which is not copied.
+    /// Waits until a message is on its way that is framed already: `head` and what follows it, which is not copied.
     #[cfg(feature = "operator")]
-    pub(super) async fn send_bundle(&mut self, bytes: Bytes) -> Result<(), Closed> {
-        self.bytes(bundle_head(bytes.len())).await?;
-        self.bytes(bytes).await
+    pub(super) async fn send_framed(&mut self, head: Bytes, rest: Bytes) -> Result<(), Closed> {
+        self.bytes(head).await?;
+        self.bytes(rest).await
     }
 
     /// Ends the stream with a status.
     #[cfg(feature = "operator")]
     pub(super) async fn end(mut self, status: &Status) {
-        let mut trailers = HeaderMap::new();
+        let mut trailers = http::HeaderMap::new();
         // Who has gone needs no status.
         if status.add_header(&mut trailers).is_ok() {
             let _ = self.0.send_trailers(trailers).await;
@@ -82,24 +77,13 @@ impl Outgoing {
     }
 }
 
-fn prefixed(length: usize, capacity: usize) -> BytesMut {
+/// The beginning of a message of this length, with room for so much of it.
+pub(super) fn prefixed(length: usize, capacity: usize) -> BytesMut {
     let mut frame = BytesMut::with_capacity(PREFIX_BYTES + capacity);
     frame.put_u8(0);
     // All messages are far shorter than that.
     frame.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     frame
-}
-
-/// Everything of a message with a bundle that stands before the bundle's bytes.
-fn bundle_head(length: usize) -> Bytes {
-    let inner = key_len(BYTES_FIELD) + encoded_len_varint(length as u64) + length;
-    let outer = key_len(BUNDLE_FIELD) + encoded_len_varint(inner as u64) + inner;
-    let mut head = prefixed(outer, outer - length);
-    encode_key(BUNDLE_FIELD, WireType::LengthDelimited, &mut head);
-    encode_varint(inner as u64, &mut head);
-    encode_key(BYTES_FIELD, WireType::LengthDelimited, &mut head);
-    encode_varint(length as u64, &mut head);
-    head.freeze()
 }
 
 /// The messages in a request.
@@ -121,26 +105,4 @@ pub(super) fn responded<T: Message + Default + 'static>(
         return Err(Status::unimplemented("what listens there does not distribute rule sets"));
     }
     Ok(Streaming::new_response(ProstCodec::<T, T>::default().decoder(), body, head.status, None, Some(bytes_max)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::distribution::protocol::{Bundle, FromOperator, from_operator};
-
-    #[test]
-    fn a_bundle_that_is_not_copied_is_the_message_that_it_would_be() {
-        for length in [0, 1, 120, 127, 128, 16_383, 16_384, 3 << 20] {
-            let bytes = Bytes::from(vec![7; length]);
-            let bundle = Bundle { bytes: bytes.clone() };
-            let whole = FromOperator { message: Some(from_operator::Message::Bundle(bundle)) }.encode_to_vec();
-            let sent = [&bundle_head(length)[..], &bytes].concat();
-            if length > 0 {
-                assert_eq!(&sent[PREFIX_BYTES..], whole, "{length}");
-            }
-            let read = FromOperator::decode(&sent[PREFIX_BYTES..]).unwrap();
-            assert_eq!(read.message, Some(from_operator::Message::Bundle(Bundle { bytes })));
-            assert_eq!(sent[1..PREFIX_BYTES], u32::try_from(sent.len() - PREFIX_BYTES).unwrap().to_be_bytes());
-        }
-    }
 }

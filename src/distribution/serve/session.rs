@@ -11,6 +11,7 @@ use tonic::{Status, Streaming};
 
 use super::accept::{Hooks, Server};
 use super::admit::{admit, status};
+use super::frame::bundle_head;
 use super::ports::{Offer, PodIdentity, Rejection};
 use super::seats::Seat;
 use crate::base::Digest;
@@ -128,7 +129,7 @@ impl Wire {
     }
 
     async fn bundle(&mut self, offer: &Offer) -> Result<(), Status> {
-        read(self.wait, self.outgoing.send_bundle(offer.bytes.clone())).await
+        read(self.wait, self.outgoing.send_framed(bundle_head(offer.bytes.len()), offer.bytes.clone())).await
     }
 }
 

@@ -131,9 +131,9 @@ fn the_question_is_due_at_a_quarter_of_the_age_and_again_after_a_minute() {
     assert_eq!((stage.session.due(&stage.intake), stage.asks(minutes(100))), (None, None));
     let bundle = bytes(1);
     stage.bundle(bundle.clone(), Duration::ZERO);
-    assert_eq!(stage.asks(minutes(10) - Duration::from_nanos(1)), None);
+    assert_eq!(stage.asks(minutes(9) + SOON), None);
     let first = stage.asks(minutes(10)).expect("due");
-    assert_eq!(stage.asks(minutes(11) - Duration::from_nanos(1)), None);
+    assert_eq!(stage.asks(minutes(10) + SOON), None);
     let second = stage.asks(minutes(11)).expect("due again");
     assert_ne!(first, second);
     // An answer to the first question comes too late: the second counts.
@@ -180,4 +180,6 @@ fn a_session_begins_once_and_goes_on_over_what_is_not_known_here() {
     assert!(matches!(admitted(bundle), Err(Broken::Protocol(_))));
 }
 
+/// A moment less than a minute.
+const SOON: Duration = Duration::from_millis(59_999);
 const NOW: Duration = Duration::from_secs(100);
