@@ -131,12 +131,33 @@ pub(crate) fn load(options: &Options, bytes: usize) -> Result<(), Failure> {
     println!("nginx is process {}, the gate is process {}", nginx.pid(), gate.pid());
     let requests = chats(bytes, false);
     let mut pair = Pair::default();
+    let proxies = [(Proxy::Nginx, &nginx), (Proxy::Gate, &gate)];
     for _ in 0..options.rounds {
-        closed(options, &[(Proxy::Nginx, &nginx), (Proxy::Gate, &gate)], &requests, &mut pair)?;
+        match options.rate {
+            Some(rate) => at_rate(options, &proxies, &requests, rate, &mut pair)?,
+            None => closed(options, &proxies, &requests, &mut pair)?,
+        }
         let [nginx, gate] = [&pair.nginx, &pair.gate].map(|all| all.last().copied().unwrap_or_default());
         println!("nginx {nginx:.1} us, gate {gate:.1} us, {:.2} x", gate / nginx);
     }
     println!("median {:.2} x", crate::report::median(&pair.ratios()));
+    Ok(())
+}
+
+/// CPU per request in microseconds at a constant rate, and on the way how long a request takes.
+fn at_rate(
+    options: &Options,
+    proxies: &[(Proxy, &Running)],
+    requests: &Requests,
+    rate: f64,
+    pair: &mut Pair,
+) -> Result<(), Failure> {
+    for (proxy, running) in proxies {
+        let before = cpu(running.pid())?;
+        let took = load::open(running.address, requests, rate, Duration::from_secs_f64(options.seconds))?.last;
+        pair.push(*proxy, per(cpu(running.pid())?.saturating_sub(before), took.count()));
+        println!("{proxy:?}: p50 {:.0} us, p99 {:.0} us", took.quantile(0.5), took.quantile(0.99));
+    }
     Ok(())
 }
 

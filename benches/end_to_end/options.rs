@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) readme: Option<PathBuf>,
     /// Instead of a run: put the gate under bodies of so many bytes, for a profiler.
     pub(crate) load: Option<usize>,
+    /// The same at so many requests a second, instead of as fast as can be.
+    pub(crate) rate: Option<f64>,
 }
 
 impl Options {
@@ -37,6 +39,7 @@ impl Options {
             out: PathBuf::from("target/bench"),
             readme: None,
             load: None,
+            rate: None,
         };
         while let Some(name) = words.next() {
             let value = words.next().ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -48,6 +51,7 @@ impl Options {
                 "--nginx" => options.nginx = value.into(),
                 "--out" => options.out = value.into(),
                 "--load" => options.load = Some(value.parse()?),
+                "--rate" => options.rate = Some(value.parse::<f64>()?.clamp(1.0, 10_000.0)),
                 "--readme" => options.readme = Some(value.into()),
                 _ => return Err(format!("`{name}` is not an option").into()),
             }

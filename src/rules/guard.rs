@@ -10,6 +10,8 @@ use std::ops::Range;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use regex_syntax::utf8::Utf8Sequences;
 
+use super::marks::First;
+
 /// How many bytes are looked at: those of a number in groups, or of a prefix and some of its key.
 const PLACES: usize = 16;
 /// Patterns answered for at once: the bits of a word.
@@ -252,6 +254,8 @@ pub(super) struct Guards {
     pub(super) outside_words: bool,
     /// So far behind its beginning each match has a digit, at one of these places; empty where some have none.
     pub(super) digits_at: Vec<u32>,
+    /// Whether one of them may begin with a digit.
+    pub(super) first: First,
     /// By number of bytes after the first: which patterns have a match as short.
     fits: Vec<u64>,
 }
@@ -271,12 +275,14 @@ impl Guards {
             guards.iter().map(|guard| guard.digit_at()).collect::<Option<_>>().unwrap_or_default();
         digits_at.sort_unstable();
         digits_at.dedup();
+        let digit_first = guards.iter().any(|guard| guard.may_begin_with_digit());
         let mut all = Self {
             free: Box::new([0; 256]),
             edge: Box::new([0; 256]),
             then: vec![[0; 256]; PLACES - 1],
             outside_words: guards.iter().all(|guard| guard.free.iter().zip(WORD).all(|(set, word)| set & word == 0)),
             digits_at,
+            first: if digit_first { First::Any } else { First::NoDigit },
             fits: (0..PLACES - 1).map(fits).collect(),
         };
         for (byte, bit) in (0..=u8::MAX).flat_map(|byte| (0..guards.len()).map(move |bit| (byte, bit))) {

@@ -223,10 +223,10 @@ impl Gathering {
             }
             match (&pattern.need, pattern.way) {
                 (Need::Atoms(_), _) => {}
-                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIN => match pattern.guard.digit_at() {
-                    Some(_) => numbered.push(index),
-                    None => lettered.push(index),
-                },
+                (_, Way::FromStarts) if pattern.guard.run() > 0 && pattern.guard.digit_at().is_some() => {
+                    numbered.push(index);
+                }
+                (_, Way::FromStarts) if pattern.guard.run() >= RUN_MIN => lettered.push(index),
                 (Need::Digits(..MANY_DIGITS), Way::FromStarts) => few_digits.push(index),
                 (Need::Digits(_), Way::FromStarts) => many_digits.push(index),
                 (Need::Nothing, Way::FromStarts) => anywhere.push(index),
@@ -367,20 +367,17 @@ impl Gathering {
 /// What all patterns of a group begin near.
 fn near(patterns: &[&Shared], guards: &Guards) -> Near {
     let run = patterns.iter().map(|pattern| pattern.guard.run()).min().unwrap_or(0);
+    if run >= RUN_MIN || (run > 0 && !guards.digits_at.is_empty()) {
+        let letters = patterns.iter().fold(u64::MAX, |places, pattern| places & pattern.guard.words_at());
+        return Near::Words(Words::of(letters, &guards.digits_at, guards.first));
+    }
     let digits = |pattern: &&Shared| match pattern.need {
         Need::Digits(count) => count,
         Need::Atoms(_) | Need::Nothing => 0,
     };
     let least = patterns.iter().map(digits).min().unwrap_or(0);
     let reach = patterns.iter().filter_map(|pattern| pattern.reach).max().unwrap_or(0);
-    match (run, least) {
-        (RUN_MIN.., _) => {
-            let letters = patterns.iter().fold(u64::MAX, |places, pattern| places & pattern.guard.words_at());
-            Near::Words(Words::of(letters, &guards.digits_at))
-        }
-        (_, 0) => Near::Anything,
-        (_, least) => Near::Digits { least, reach },
-    }
+    if least == 0 { Near::Anything } else { Near::Digits { least, reach } }
 }
 
 /// A folded keyword as it is looked for: runs of white space as one space, none round it.

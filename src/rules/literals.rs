@@ -36,6 +36,8 @@ struct Entry {
     /// From the beginning of the literal to the end of its window.
     window_end: u32,
     spelling: Spelling,
+    /// Whether it holds a space, which stands for any run of white space.
+    spaced: bool,
 }
 
 /// The automaton.
@@ -98,6 +100,11 @@ impl Literals {
     fn compare(&self, literal: u32, text: &[u8], end: usize) -> Option<Range<usize>> {
         let entry = self.entries.get(literal as usize)?;
         let wanted = self.arena.get(entry.text.start as usize..entry.text.end as usize)?;
+        if !entry.spaced {
+            let start = end.checked_sub(entry.window_end as usize)?;
+            let place = start..start + wanted.len();
+            return text.get(place.clone())?.eq_ignore_ascii_case(wanted).then_some(place);
+        }
         let (before, behind) = wanted.split_at_checked(entry.window_end as usize)?;
         let mut joint = match entry.spelling {
             Spelling::Exact => Some(b' '),
@@ -364,7 +371,8 @@ impl Trie {
         let entries = literals.iter().zip(windows).map(|((text, spelling), window)| {
             let start = narrow(arena.len());
             arena.extend_from_slice(text);
-            Entry { text: start..narrow(arena.len()), window_end: narrow(window.end), spelling: *spelling }
+            let (window_end, spaced) = (narrow(window.end), text.contains(&b' '));
+            Entry { text: start..narrow(arena.len()), window_end, spelling: *spelling, spaced }
         });
         let entries = entries.collect();
         let automaton = Automaton::new(kinds, &self.rows);

@@ -116,6 +116,9 @@ impl Marks {
         let blocks = (0..).step_by(BLOCK).zip(pairs(&self.words)).zip(pairs(&self.digits));
         for ((first, words), digits) in blocks {
             let mut starts = !behind.on(words.here) & digits.any(&wanted.digits_at);
+            if wanted.first == First::NoDigit {
+                starts &= !digits.here;
+            }
             if starts != 0 {
                 starts &= words.all(&wanted.letters);
             }
@@ -127,26 +130,45 @@ impl Marks {
     }
 }
 
+/// The length of a run, as a power of two.
+type Power = u32;
+/// Powers that are looked for: longer runs are several of those.
+const POWERS: Power = 4;
+
+/// What a word may begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// A letter or an underscore.
+    NoDigit,
+    /// A digit as well.
+    Any,
+}
+
 /// What a word has to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Words {
-    /// So far behind its beginning stand so many letters, digits and underscores.
-    letters: Vec<(u32, u32)>,
+    /// So far behind its beginning stand as many letters, digits and underscores as two to the power of this.
+    letters: Vec<(u32, Power)>,
     /// So far behind it stands a digit, at one of these places; empty for anywhere or nowhere.
     digits_at: Vec<u32>,
+    first: First,
 }
 
 impl Words {
     /// Words with a letter, digit or underscore at each place of `letters`, which are bits, and a digit at one of `digits_at`.
-    pub(super) fn of(letters: u64, digits_at: &[u32]) -> Self {
+    pub(super) fn of(letters: u64, digits_at: &[u32], first: First) -> Self {
         let (mut runs, mut left) = (Vec::new(), letters);
         while left != 0 {
             let start = left.trailing_zeros();
             let length = (left >> start).trailing_ones();
-            runs.push((start, length));
+            // Two that overlap are as good as one of any length; longer ones take more.
+            let power = length.ilog2().min(POWERS - 1);
+            let step = 1 << power;
+            runs.extend((start..start + length - step).step_by(step as usize).map(|at| (at, power)));
+            runs.push((start + length - step, power));
             left &= left.checked_shl(start + length).map_or(0, |_| u64::MAX << (start + length));
         }
-        Self { letters: runs, digits_at: digits_at.to_vec() }
+        Self { letters: runs, digits_at: digits_at.to_vec(), first }
     }
 }
 
@@ -184,22 +206,16 @@ impl Pair {
 
     /// Which places have so many bits in a row so far behind them, for each of these.
     #[inline]
-    fn all(self, runs: &[(u32, u32)]) -> u64 {
-        let mut all = u64::MAX;
-        for (place, length) in runs {
-            let (mut run, mut long) = (self, 1);
-            while long < *length {
-                let more = long.min(length - long);
-                let moved = run.behind(more);
-                run = Self { here: run.here & moved.here, next: run.next & moved.next };
-                long += more;
-            }
-            all &= run.behind(*place).here;
-            if all == 0 {
-                break;
-            }
-        }
-        all
+    fn all(self, runs: &[(u32, Power)]) -> u64 {
+        let twice = |run: Self, length: u32| {
+            let moved = run.behind(length);
+            Self { here: run.here & moved.here, next: run.next & moved.next }
+        };
+        let two = twice(self, 1);
+        let four = twice(two, 2);
+        let powers: [Self; POWERS as usize] = [self, two, four, twice(four, 4)];
+        let run = |power: Power| powers.get(power as usize).copied().unwrap_or(self);
+        runs.iter().fold(u64::MAX, |all, (place, power)| all & run(*power).behind(*place).here)
     }
 }
 
@@ -358,9 +374,13 @@ mod tests {
         let lettered = [1, 0b11, 0b111, 0b11_1111, 0b111_1101, 0xf7bf, 0xffff, 0x1_ffff_ffff, u64::MAX, 1 | 1 << 63];
         for letters in lettered {
             for digits_at in [&[][..], &[1], &[2, 5], &[15, 63]] {
-                let mut found = Vec::new();
-                marks.words(&Words::of(letters, digits_at), |at| found.push(at));
-                assert_eq!(found, words(text, letters, digits_at), "{letters:b} {digits_at:?} in {text:?}");
+                let (mut any, mut lettered) = (Vec::new(), Vec::new());
+                marks.words(&Words::of(letters, digits_at, First::Any), |at| any.push(at));
+                let mut expected = words(text, letters, digits_at);
+                assert_eq!(any, expected, "{letters:b} {digits_at:?} in {text:?}");
+                marks.words(&Words::of(letters, digits_at, First::NoDigit), |at| lettered.push(at));
+                expected.retain(|at| !text[*at].is_ascii_digit());
+                assert_eq!(lettered, expected, "{letters:b} {digits_at:?} in {text:?}");
             }
         }
         for range in [0..text.len(), text.len() / 3..text.len() / 2, text.len() / 2..text.len(), 0..0] {
