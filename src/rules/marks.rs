@@ -133,7 +133,7 @@ impl Marks {
 /// The length of a run, as a power of two.
 type Power = u32;
 /// Powers that are looked for: longer runs are several of those.
-const POWERS: Power = 4;
+const POWERS: Power = 3;
 
 /// What a word may begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,9 +213,12 @@ impl Pair {
         };
         let two = twice(self, 1);
         let four = twice(two, 2);
-        let powers: [Self; POWERS as usize] = [self, two, four, twice(four, 4)];
-        let run = |power: Power| powers.get(power as usize).copied().unwrap_or(self);
-        runs.iter().fold(u64::MAX, |all, (place, power)| all & run(*power).behind(*place).here)
+        let run = |power: &Power| match power {
+            0 => self,
+            1 => two,
+            _ => four,
+        };
+        runs.iter().fold(u64::MAX, |all, (place, power)| all & run(power).behind(*place).here)
     }
 }
 
