@@ -14,7 +14,6 @@ mod ends;
 #[path = "gates/gate.rs"]
 mod gate;
 #[path = "control/operator.rs"]
-#[expect(dead_code, reason = "other tests start operators in other ways")]
 mod operator;
 #[path = "gates/propagation.rs"]
 mod propagation;
