@@ -62,6 +62,8 @@ fn an_exception_reaches_every_gate_that_it_names_and_is_gone_at_once_when_it_is_
     space.until("aex/reaching", "Propagated", "True", "Acknowledged", "1/1/0");
     space.until("aex/reaching", "Ready", "True", "Acknowledged", "1/1/0");
     assert!(gates[0].has("a migration") && gates[0].has("merger") && !gates[1].has("a migration"));
+    let policies = space.get("mgate/llama").unwrap()["status"]["policies"].clone();
+    assert_eq!(policies, serde_json::json!(["excepting/p"]), "an exception is no policy");
     // A policy that does not compile any more would stay in force as it was.
     except("ad\\tmin", "2099-01-01T00:00:00Z");
     gates[0].until_has("a migration", false);
