@@ -1,5 +1,6 @@
 //! Who is believed, by gates and by the operator.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use countersign::distribution::protocol::{Acknowledged, Hello, Holding, Rejected
 use countersign::distribution::serve::Settings;
 use countersign::distribution::{Intake, Nonce, Shelf, Signer, SigningKey};
 use rustls::ServerConfig;
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt as _, copy_bidirectional};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tonic::Code;
@@ -31,23 +33,18 @@ async fn a_gate_says_nothing_to_an_operator_with_another_key() {
     assert_eq!((cluster.reviews.load(Ordering::SeqCst), cluster.heard_of("a")), (0, Vec::new()));
 }
 
-/// Somebody in between has the operator's every word, and a certificate of their own.
-#[tokio::test]
-async fn a_gate_says_nothing_to_somebody_in_between() {
-    let (cluster, anchor) = Cluster::new();
-    let replica = Replica::start(&cluster).await;
-    cluster.publish(&deny(1, "merger"));
-    let between = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, operator) = (between.local_addr().unwrap(), replica.address);
+/// Somebody in between, who shows gates this certificate, proves it with this key, and relays every word.
+async fn between(operator: SocketAddr, shown: Arc<CertifiedKey>) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let resolver = Arc::new(SingleCertAndKey::from(certificate()));
-    let mut config = config.with_no_client_auth().with_cert_resolver(resolver);
+    let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let relaying = tokio::spawn(async move {
         loop {
-            let (stream, _) = between.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
             let Ok(mut gate) = acceptor.accept(stream).await else { continue };
             let (mut operator, _) = tls(operator).await;
             tokio::spawn(async move {
@@ -55,12 +52,28 @@ async fn a_gate_says_nothing_to_somebody_in_between() {
             });
         }
     });
-    let folder = tempfile::tempdir().unwrap();
-    let gate = Making::of("a", "token-a", anchor).start(address, folder.path());
-    let lost = gate.story.lost().await;
-    assert!(lost.contains("does not prove") && lost.contains("does not hold here"), "{lost}");
+    (address, relaying)
+}
+
+#[tokio::test]
+async fn a_gate_says_nothing_to_somebody_in_between() {
+    let (cluster, anchor) = Cluster::new();
+    let replica = Replica::start(&cluster).await;
+    cluster.publish(&deny(1, "merger"));
+    let genuine = Arc::clone(&replica.certificate.lock().unwrap());
+    let own = certificate();
+    // The operator's certificate is no secret; its key is.
+    let borrowed = CertifiedKey { cert: genuine.cert.clone(), key: Arc::clone(&own.key), ocsp: None };
+    for (shown, why) in [(own, "does not hold here"), (Arc::new(borrowed), "BadSignature")] {
+        let (address, relaying) = between(replica.address, shown).await;
+        let folder = tempfile::tempdir().unwrap();
+        let gate = Making::of("a", "token-a", anchor).start(address, folder.path());
+        let lost = gate.story.lost().await;
+        assert!(lost.contains(why), "{lost}");
+        assert!(!gate.story.told().contains(&Told::Admitted));
+        relaying.abort();
+    }
     assert_eq!((cluster.reviews.load(Ordering::SeqCst), cluster.heard_of("a")), (0, Vec::new()));
-    relaying.abort();
 }
 
 #[tokio::test]
