@@ -25,7 +25,7 @@ use kube::{Api, Client};
 use serde_json::json;
 use tokio::sync::watch;
 
-use self::election::{Election, Step, Timing};
+use self::election::{Election, Moment, Step, Timing};
 use super::arguments::Place;
 use super::run::MANAGER;
 use crate::base::Clock;
@@ -37,26 +37,28 @@ const LEASE: &str = "countersign-operator";
 /// Longest wait for an answer when the process is to stop.
 const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
 
-/// Time that never stands still: the longer of what both clocks say has passed. The monotonic clock stops with a machine that
-/// sleeps, the other one is set by people.
+/// Time since this process began, by both of its clocks.
 struct Elapsed {
     clock: Arc<dyn Clock>,
-    last: Mutex<(Duration, jiff::Timestamp, Duration)>,
+    last: Mutex<(Duration, jiff::Timestamp, Moment)>,
 }
 
 impl Elapsed {
     fn new(clock: Arc<dyn Clock>) -> Self {
-        let last = Mutex::new((clock.monotonic(), clock.now(), Duration::ZERO));
+        let none = Moment { least: Duration::ZERO, most: Duration::ZERO };
+        let last = Mutex::new((clock.monotonic(), clock.now(), none));
         Self { clock, last }
     }
 
-    fn now(&self) -> Duration {
+    fn now(&self) -> Moment {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (monotonic, wall) = (self.clock.monotonic(), self.clock.now());
         let by_wall = wall.duration_since(last.1).max(SignedDuration::ZERO).unsigned_abs();
-        let passed = monotonic.saturating_sub(last.0).max(by_wall);
-        *last = (monotonic, wall, last.2 + passed);
-        last.2
+        let passed = monotonic.saturating_sub(last.0);
+        // The one does not count while a machine sleeps, the other is set forward as well as back.
+        let now = Moment { least: last.2.least + passed, most: last.2.most + passed.max(by_wall) };
+        *last = (monotonic, wall, now);
+        now
     }
 }
 
@@ -78,7 +80,7 @@ impl Term {
     /// not take longer.
     pub(super) fn left(&self) -> Duration {
         // INVARIANT: the clock is read here, not by a task that may not have run since the process stood still.
-        let now = self.elapsed.now();
+        let now = self.elapsed.now().most;
         self.until.borrow().map_or(Duration::ZERO, |until| until.saturating_sub(now))
     }
 
@@ -187,14 +189,16 @@ impl Candidate {
 
     fn until_lost(&self) -> Duration {
         let until = self.election.leads_until();
-        until.map_or(self.timing.lease, |until| until.saturating_sub(self.elapsed.now()))
+        until.map_or(self.timing.lease, |until| until.saturating_sub(self.elapsed.now().most))
     }
 
     async fn perform(&mut self, step: Step) {
         let asked = self.elapsed.now();
         let done = tokio::time::timeout(self.timing.answer_max, self.ask(step)).await;
         let now = self.elapsed.now();
-        match done.map_err(Failure::from).and_then(std::convert::identity) {
+        let done = done.map_err(Failure::from).and_then(std::convert::identity);
+        self.complained &= done.is_err();
+        match done {
             Ok(Some(lease)) if step == Step::Look => self.election.saw(Some(lease), now),
             Ok(Some(lease)) => self.election.held(lease, asked, now),
             Ok(None) => self.election.missed(),
@@ -253,7 +257,6 @@ impl Candidate {
         self.election.expire(self.elapsed.now());
         let until = self.election.leads_until();
         let led = self.until.send_replace(until).is_some();
-        self.complained &= until.is_none();
         if led != until.is_some() {
             self.metrics.leads(until.is_some());
             let holder = self.election.holder().unwrap_or("nobody");

@@ -87,8 +87,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         failure = operator.work(receiver) => Err(failure),
     };
     // Nothing of this process writes any more: now another may.
-    drop((operator, running));
-    let _ = tokio::join!(election, serving.end(), followed);
+    drop(operator);
+    let answered = serving.write_no_more().await;
+    drop(running);
+    let _ = tokio::join!(election, answered, followed);
     served.abort();
     ended
 }

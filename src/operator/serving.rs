@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use tokio::net::TcpListener;
@@ -15,6 +16,9 @@ use super::run::Failure;
 use super::webhook::{self, Chains, Registration};
 use crate::base::Clock;
 use crate::telemetry::OperatorMetrics;
+
+/// Longest wait for answers of the webhook when the process is to stop: API servers wait no longer for one.
+const LAST_ANSWERS_MAX: Duration = Duration::from_secs(5);
 
 /// What everything here needs.
 pub(super) struct Surroundings {
@@ -53,11 +57,13 @@ impl Serving {
         Ok(Self { current, keeping, webhook })
     }
 
-    /// Waits until what was asked of the webhook is answered.
-    pub(super) async fn end(mut self) {
+    /// Ends what writes, and gives what still serves: it waits, a moment at most, until what was asked of the webhook is answered.
+    pub(super) async fn write_no_more(mut self) -> impl Future<Output = ()> {
         self.keeping.shutdown().await;
-        if let Some(webhook) = self.webhook.take() {
-            let _ = webhook.await;
+        async move {
+            if let Some(webhook) = self.webhook.take() {
+                let _ = tokio::time::timeout(LAST_ANSWERS_MAX, webhook).await;
+            }
         }
     }
 }

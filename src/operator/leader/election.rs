@@ -31,6 +31,16 @@ impl Timing {
     }
 }
 
+/// How much time has passed since this process began. No clock is right: one stops with a machine that sleeps, the other is set by
+/// people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// So much certainly: by this, followers wait.
+    pub(super) least: Duration,
+    /// So much perhaps: by this, leaders lose.
+    pub(super) most: Duration,
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -50,7 +60,7 @@ enum Knowledge {
     Nothing,
     /// There is none.
     Absent,
-    /// As it was seen, and when first so.
+    /// As it was seen, and when first so, by what certainly passes.
     Seen(Box<Lease>, Duration),
 }
 
@@ -60,9 +70,9 @@ pub(super) struct Election {
     me: String,
     timing: Timing,
     known: Knowledge,
-    /// When the renewal was asked for by which this process leads.
+    /// When the renewal was asked for by which this process leads, by what perhaps passes.
     renewed: Option<Duration>,
-    /// What failed is not tried again before.
+    /// What failed is not tried again before; by what certainly passes.
     rest_until: Duration,
 }
 
@@ -72,7 +82,7 @@ impl Election {
         Self { me, timing, known: Knowledge::Nothing, renewed: None, rest_until: Duration::ZERO }
     }
 
-    /// Until when this process leads; `None` when it does not.
+    /// Until when this process leads, by what perhaps passes; `None` when it does not.
     pub(super) fn leads_until(&self) -> Option<Duration> {
         self.renewed.map(|at| at + self.timing.lost_after)
     }
@@ -86,8 +96,8 @@ impl Election {
     }
 
     /// What is to be done now.
-    pub(super) fn next(&self, now: Duration) -> Step {
-        if let Some(rest) = self.rest_until.checked_sub(now).filter(|rest| !rest.is_zero()) {
+    pub(super) fn next(&self, now: Moment) -> Step {
+        if let Some(rest) = self.rest_until.checked_sub(now.least).filter(|rest| !rest.is_zero()) {
             return Step::Wait(rest);
         }
         let (lease, at) = match &self.known {
@@ -95,17 +105,19 @@ impl Election {
             Knowledge::Absent => return Step::Create,
             Knowledge::Seen(lease, at) => (lease, *at),
         };
-        let due = match holder(lease) {
-            None => now,
-            Some(holder) if holder == self.me => self.renewed.map_or(now, |at| at + self.timing.renew_every),
-            Some(_) => at + length(lease).unwrap_or(self.timing.lease),
+        let rest = match holder(lease) {
+            None => Duration::ZERO,
+            Some(holder) if holder == self.me => {
+                let due = self.renewed.map(|at| at + self.timing.renew_every);
+                due.map_or(Duration::ZERO, |due| due.saturating_sub(now.most))
+            }
+            Some(_) => (at + length(lease).unwrap_or(self.timing.lease)).saturating_sub(now.least),
         };
-        let rest = due.saturating_sub(now);
         if rest.is_zero() { Step::Hold } else { Step::Wait(rest) }
     }
 
     /// The Lease was read, or a watch brought it.
-    pub(super) fn saw(&mut self, lease: Option<Lease>, now: Duration) {
+    pub(super) fn saw(&mut self, lease: Option<Lease>, now: Moment) {
         let Some(lease) = lease else {
             // A watch may bring late what is no longer so: whoever leads looks before it believes that.
             let leading = matches!(self.known, Knowledge::Seen(..)) && self.renewed.is_some();
@@ -120,7 +132,7 @@ impl Election {
         if holder(&lease) != Some(&self.me) {
             self.renewed = None;
         }
-        self.known = Knowledge::Seen(Box::new(lease), now);
+        self.known = Knowledge::Seen(Box::new(lease), now.least);
     }
 
     /// It was looked for, and there is none: whoever led leads no longer, because anybody may make another.
@@ -130,9 +142,9 @@ impl Election {
     }
 
     /// The API server took what was asked for at `asked`.
-    pub(super) fn held(&mut self, lease: Lease, asked: Duration, now: Duration) {
-        self.known = Knowledge::Seen(Box::new(lease), now);
-        self.renewed = Some(asked);
+    pub(super) fn held(&mut self, lease: Lease, asked: Moment, now: Moment) {
+        self.known = Knowledge::Seen(Box::new(lease), now.least);
+        self.renewed = Some(asked.most);
     }
 
     /// Somebody else wrote the Lease first.
@@ -141,13 +153,13 @@ impl Election {
     }
 
     /// The API server did not answer, or refused.
-    pub(super) fn failed(&mut self, now: Duration) {
-        self.rest_until = now + self.timing.renew_every / 2;
+    pub(super) fn failed(&mut self, now: Moment) {
+        self.rest_until = now.least + self.timing.renew_every / 2;
     }
 
     /// A leader that could not renew in time leads no longer. What it knows of the Lease is still known.
-    pub(super) fn expire(&mut self, now: Duration) {
-        if self.leads_until().is_some_and(|until| now >= until) {
+    pub(super) fn expire(&mut self, now: Moment) {
+        if self.leads_until().is_some_and(|until| now.most >= until) {
             self.renewed = None;
         }
     }

@@ -77,8 +77,12 @@ fn judge(request: &Value, chains: Option<&BTreeSet<ChainName>>) -> Opinion {
     let odd = odd.into_iter().filter(|one| alone != Some(one.path.as_str())).map(own);
     let missing = named.into_iter().filter(|(_, name)| chains.is_some_and(|chains| !chains.contains(name)));
     let warnings = odd.map(|one| one.to_string()).chain(missing.map(|(path, name)| not_there(&path, &name)));
-    let warnings = warnings.take(WARNINGS_MAX).map(|text| text.chars().take(WARNING_CHARS_MAX).collect()).collect();
-    Opinion { wrong, warnings }
+    Opinion { wrong, warnings: warnings.take(WARNINGS_MAX).map(|text| header(&text)).collect() }
+}
+
+/// Warnings travel in a header: what may not stand there would take the whole of it along.
+fn header(text: &str) -> String {
+    text.chars().take(WARNING_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The object as text, as the ledger keeps it.

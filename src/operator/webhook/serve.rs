@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -35,6 +35,8 @@ const CONNECTIONS_MAX: usize = 128;
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for the head of a request, which is also how long a connection stays that nobody uses.
 const HEAD_MAX: Duration = Duration::from_secs(90);
+/// Longest wait for the rest of one: API servers wait for the answer only a little longer.
+const BODY_MAX: Duration = Duration::from_secs(10);
 /// Reviews that are judged at once: compiling the largest policy takes memory and a core.
 const REVIEWS_MAX: usize = 2;
 
@@ -56,8 +58,7 @@ pub(in super::super) async fn serve(
 ) -> Result<(), rustls::Error> {
     let acceptor = acceptor(current)?;
     let reviewer = Arc::new(Reviewer { chains, turns: Semaphore::new(REVIEWS_MAX), clock, metrics });
-    let routes =
-        Router::new().route(PATH, post(answer)).layer(DefaultBodyLimit::max(REVIEW_BYTES_MAX)).with_state(reviewer);
+    let routes = Router::new().route(PATH, post(answer)).with_state(reviewer);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut ending = stopped.clone();
     loop {
@@ -116,7 +117,12 @@ async fn connection(
     }
 }
 
-async fn answer(State(reviewer): State<Arc<Reviewer>>, body: Bytes) -> Response {
+async fn answer(State(reviewer): State<Arc<Reviewer>>, request: Request) -> Response {
+    let body = match tokio::time::timeout(BODY_MAX, to_bytes(request.into_body(), REVIEW_BYTES_MAX)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let Ok(_turn) = reviewer.turns.acquire().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     let before = reviewer.clock.monotonic();
     let chains = reviewer.chains.load_full();

@@ -130,6 +130,9 @@ fn what_is_odd_is_a_warning() {
         rule(&json!({"allOf": [{"keywords": ["a"]}], "noneOf": [{"keywords": ["a"]}]}), &json!({"type": "Deny"}));
     let (allowed, _, warnings) = told(&review("ApprovalPolicy", "CREATE", &never, &Value::Null), None);
     assert!(allowed && warnings.iter().any(|one| one.contains("never true")), "{warnings:?}");
+    let twice = rule(&json!({"keywords": ["a\nb", "a\nb"]}), &json!({"type": "Deny"}));
+    let (allowed, _, warnings) = told(&review("ApprovalPolicy", "CREATE", &twice, &Value::Null), None);
+    assert!(!allowed || warnings.iter().all(|one| !one.contains(char::is_control)), "{warnings:?}");
     let (allowed, _, warnings) = told(&review("ApprovalPolicy", "CREATE", &json!({}), &Value::Null), None);
     assert!(allowed && warnings.iter().any(|one| one.contains("no rules")), "{warnings:?}");
 }
