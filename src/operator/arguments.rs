@@ -102,7 +102,7 @@ pub struct ServingArguments {
     /// certificates of its own in the Secret `countersign-certificates` when left out.
     #[arg(long, value_name = "FOLDER")]
     pub certificates: Option<PathBuf>,
-    /// Where API servers ask before they store policies and chains; they do not ask when left out.
+    /// Where API servers ask before they store policies, chains and exceptions; they do not ask when left out.
     #[arg(long, value_name = "ADDR")]
     pub webhook_listen: Option<SocketAddr>,
     /// Tell the API server to ask through this Service of the operator's namespace.
