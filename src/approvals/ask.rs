@@ -44,7 +44,7 @@ pub fn reasons(findings: &[Finding]) -> Vec<Reason> {
         policy: finding.policy.as_ref().clone(),
         rule: finding.rule.as_ref().to_owned(),
         matcher: finding.matcher.as_ref().to_owned(),
-        place: finding.place.clone(),
+        place: finding.place.as_ref().to_owned(),
     });
     told.take(REASONS_MAX).collect()
 }

@@ -380,8 +380,8 @@ mod tests {
             verdict,
             audit_only: false,
             matcher: matcher.into(),
-            at: vec![(PartId::at(part), range)],
-            place: String::new(),
+            at: smallvec::smallvec![(PartId::at(part), range)],
+            place: "".into(),
         }
     }
 
@@ -457,7 +457,7 @@ mod tests {
     }
 
     fn measured(matcher: &str) -> Finding {
-        Finding { at: Vec::new(), ..finding(Verdict::Hold, matcher, 0, 0..0) }
+        Finding { at: smallvec::SmallVec::new(), ..finding(Verdict::Hold, matcher, 0, 0..0) }
     }
 
     #[track_caller]
@@ -528,7 +528,7 @@ mod tests {
         builder.gap(GapKind::Audio, voice);
         builder.gap(GapKind::UnknownField, messages);
         let mut cause = measured("coverage");
-        "messages[0] (Image)".clone_into(&mut cause.place);
+        cause.place = "messages[0] (Image)".into();
         let named = excerpt(&builder.finish(), &[cause], Retention::Digest).unseen;
         let expected = [
             Unseen::Opaque { place: "messages[0] (Image)".to_owned() },

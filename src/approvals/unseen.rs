@@ -51,7 +51,7 @@ impl Unseen {
 /// What of a query no text can show.
 pub(super) fn opaque(query: &Query, findings: &[Finding]) -> Vec<Unseen> {
     let causes = findings.iter().filter(|finding| holds(finding) && &*finding.matcher == "coverage");
-    let causes: Vec<&str> = causes.map(|finding| finding.place.as_str()).collect();
+    let causes: Vec<&str> = causes.map(|finding| &*finding.place).collect();
     let gaps = query.gaps().iter().filter(|gap| is_opaque(gap.kind)).map(|gap| {
         let place = format!("{} ({})", query.place(gap.place), gap.kind.name());
         if causes.contains(&place.as_str()) { Unseen::Opaque { place } } else { Unseen::Beside { place } }

@@ -275,7 +275,7 @@ impl Walk<'_, '_> {
                     Answer::Yes => {
                         let fact = matches!(node, Node::Leaf(Leaf::Operations(_) | Leaf::Routes(_) | Leaf::Models(_)));
                         let facts = evidence.iter().filter(|_| fact);
-                        let facts = facts.map(|one| format!("{} {}", one.matcher, one.measured)).collect();
+                        let facts = facts.map(|one| format!("{} {}", one.matcher.as_str(), one.measured)).collect();
                         Some(Some(Evidence { texts: BTreeSet::new(), facts }))
                     }
                     Answer::No => Some(None),

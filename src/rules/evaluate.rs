@@ -25,11 +25,35 @@ pub(super) enum Answer {
     Unknown(String),
 }
 
+/// What a matcher is called. Borrowed, since far more is found than is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Name<'a> {
+    Fixed(&'static str),
+    Shared(&'a Arc<str>),
+}
+
+impl Name<'_> {
+    /// For whoever keeps it.
+    pub(super) fn shared(self) -> Arc<str> {
+        match self {
+            Self::Fixed(name) => name.into(),
+            Self::Shared(name) => Arc::clone(name),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Fixed(name) => name,
+            Self::Shared(name) => name,
+        }
+    }
+}
+
 /// Why a condition answered yes.
 #[derive(Debug, Clone)]
 pub(super) struct Evidence<'a> {
     /// `keyword`, `regex`, a detector's name, `cel`, `size`...
-    pub(super) matcher: Arc<str>,
+    pub(super) matcher: Name<'a>,
     /// What was measured, where it was not a text.
     pub(super) measured: String,
     /// The text, if one.
@@ -83,7 +107,10 @@ impl<'a> Sight<'a> {
     }
 
     /// Asks a condition; what speaks for a yes is added to `evidence`.
-    pub(super) fn ask(&mut self, node: &Node, roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
+    pub(super) fn ask<'n>(&mut self, node: &'n Node, roles: RoleSet, evidence: &mut Vec<Evidence<'n>>) -> Answer
+    where
+        'a: 'n,
+    {
         match node {
             Node::Leaf(leaf) => self.leaf(leaf, roles, evidence),
             Node::Branch(join, children) => {
@@ -110,7 +137,10 @@ impl<'a> Sight<'a> {
     }
 
     /// Every text is asked, so that all that is to be redacted is found; expressions only while nothing else says yes.
-    fn any(&mut self, children: &[Child], roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
+    fn any<'n>(&mut self, children: &'n [Child], roles: RoleSet, evidence: &mut Vec<Evidence<'n>>) -> Answer
+    where
+        'a: 'n,
+    {
         let mut answer = Answer::No;
         for child in children {
             if answer == Answer::Yes && child.cost == Cost::Evaluate {
@@ -125,7 +155,10 @@ impl<'a> Sight<'a> {
         answer
     }
 
-    fn all(&mut self, children: &[Child], roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
+    fn all<'n>(&mut self, children: &'n [Child], roles: RoleSet, evidence: &mut Vec<Evidence<'n>>) -> Answer
+    where
+        'a: 'n,
+    {
         let mut answer = Answer::Yes;
         for child in children {
             match (self.ask(&child.node, roles, evidence), &answer) {
@@ -137,13 +170,16 @@ impl<'a> Sight<'a> {
         answer
     }
 
-    pub(super) fn leaf(&mut self, leaf: &Leaf, roles: RoleSet, evidence: &mut Vec<Evidence<'a>>) -> Answer {
+    pub(super) fn leaf<'n>(&mut self, leaf: &'n Leaf, roles: RoleSet, evidence: &mut Vec<Evidence<'n>>) -> Answer
+    where
+        'a: 'n,
+    {
         let before = evidence.len();
         match leaf {
             Leaf::Text(unit, matcher) => {
                 let scan = self.scan;
                 evidence.extend(scan.found(*unit, roles).map(|found| Evidence {
-                    matcher: Arc::clone(matcher),
+                    matcher: Name::Shared(matcher),
                     measured: String::new(),
                     text: Some((*unit, &found.at)),
                 }));
@@ -181,7 +217,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Names are compared in the one form that the server gives them, so that no second spelling slips past a rule.
-    fn model(&self, models: &[Glob]) -> Option<Evidence<'a>> {
+    fn model(&self, models: &[Glob]) -> Option<Evidence<'static>> {
         let server = self.context.server;
         let named = self.query.model.as_deref().or_else(|| wire::path_model(server, self.context.path))?;
         let name = in_one_form(server, named);
@@ -194,7 +230,7 @@ impl<'a> Sight<'a> {
         models.iter().any(matches).then(|| Evidence::measured("model", named.to_owned()))
     }
 
-    fn rate(&mut self, leaf: &RateLeaf) -> Option<Evidence<'a>> {
+    fn rate(&mut self, leaf: &RateLeaf) -> Option<Evidence<'static>> {
         let RateLeaf { key, rate, index } = leaf;
         let known = self.counted.0.get(*index).copied().flatten();
         let reading = known.unwrap_or_else(|| {
@@ -222,7 +258,7 @@ fn in_one_form(server: Server, name: &str) -> Cow<'_, str> {
 }
 
 impl Evidence<'_> {
-    fn measured(matcher: &str, measured: String) -> Self {
-        Self { matcher: matcher.into(), measured, text: None }
+    const fn measured(matcher: &'static str, measured: String) -> Self {
+        Self { matcher: Name::Fixed(matcher), measured, text: None }
     }
 }

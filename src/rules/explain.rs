@@ -178,7 +178,7 @@ impl Asking<'_, '_> {
         let Some(first) = evidence.first() else { return "it does".to_owned() };
         let part = first.text.as_ref().and_then(|(_, at)| at.first()).and_then(|(id, _)| self.sight.query.part(*id));
         let place = part.map_or_else(|| first.measured.clone(), |part| self.sight.query.place(part.place));
-        format!("{} ({place})", first.matcher)
+        format!("{} ({place})", first.matcher.as_str())
     }
 
     /// What a leaf that says no is called in policies, and what it saw.

@@ -37,9 +37,9 @@ pub struct Finding {
     /// What matched: `keyword`, `regex`, a detector's name, `cel`, `size`, `rate`, `coverage`, `error`.
     pub matcher: Arc<str>,
     /// Where, for text: the part and the bytes of its text.
-    pub at: Vec<(PartId, std::ops::Range<usize>)>,
+    pub at: smallvec::SmallVec<[(PartId, std::ops::Range<usize>); 1]>,
     /// The place as people write it, or what was measured.
-    pub place: String,
+    pub place: Arc<str>,
 }
 
 /// Why a clearance was given.

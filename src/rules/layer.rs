@@ -9,13 +9,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::lexicon::Lexicon;
 use super::marks::Marks;
 use super::view::{self, DecodeBudget, View};
 use crate::query::{Part, PartId, PartKind, Query, Role};
 
-/// A piece of a finding: a part and bytes of its text.
-pub(super) type Pieces = Vec<(PartId, Range<usize>)>;
+/// The pieces of a finding, parts and bytes of their texts: nearly always one, for which no memory is asked.
+pub(super) type Pieces = SmallVec<[(PartId, Range<usize>); 1]>;
 
 /// What a layer was read from.
 #[derive(Debug)]
@@ -176,7 +178,7 @@ impl<'q> Layers<'q> {
         let range = layer.view.as_ref().map_or(range.clone(), |view| view.original(range));
         let bit = |role: Role| 1u8 << role as u8;
         match layer.source {
-            Source::Part(part, role) => Some((vec![(part, range)], bit(role))),
+            Source::Part(part, role) => Some((smallvec![(part, range)], bit(role))),
             Source::Chain(chain) => {
                 let links = self.chains.get(chain)?;
                 let first = links.partition_point(|link| link.at + link.bytes.len() <= range.start);

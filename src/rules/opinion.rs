@@ -225,8 +225,8 @@ impl<'a> Weighing<'a> {
             verdict,
             audit_only: policy.mode == Mode::Audit,
             matcher: "error".into(),
-            at: Vec::new(),
-            place: why.to_owned(),
+            at: Pieces::new(),
+            place: why.into(),
         }));
         match (policy.mode, rule.on_error) {
             (Mode::Audit, _) => {}
@@ -256,8 +256,8 @@ impl<'a> Weighing<'a> {
                 verdict,
                 audit_only: one.mode == Mode::Audit,
                 matcher: "coverage".into(),
-                at: Vec::new(),
-                place: format!("{} ({})", gap.place, gap.kind.name()),
+                at: Pieces::new(),
+                place: format!("{} ({})", gap.place, gap.kind.name()).into(),
             }));
             if one.mode == Mode::Enforce {
                 said_in_force = true;
@@ -349,18 +349,18 @@ impl Draft<'_> {
 /// Places as people write them. Findings of one part stand together, so the last one is kept.
 struct Places<'q> {
     query: &'q Query,
-    last: Option<(PartId, String)>,
+    last: Option<(PartId, Arc<str>)>,
 }
 
 impl Places<'_> {
-    fn of(&mut self, part: PartId) -> String {
+    fn of(&mut self, part: PartId) -> Arc<str> {
         if let Some((last, place)) = &self.last
             && *last == part
         {
-            return place.clone();
+            return Arc::clone(place);
         }
         let place = self.query.part(part).map(|part| self.query.place_of(part)).unwrap_or_default();
-        self.last.insert((part, place)).1.clone()
+        Arc::clone(&self.last.insert((part, place.into())).1)
     }
 }
 
@@ -376,16 +376,16 @@ pub(super) fn finding(query: &Query, policy: &Compiled, rule: &CompiledRule, evi
 fn shown(places: &mut Places<'_>, policy: &Compiled, rule: &CompiledRule, evidence: &Evidence<'_>) -> Finding {
     let at = evidence.text.map_or_else(Pieces::new, |(_, at)| at.clone());
     let place = match at.as_slice() {
-        [] => evidence.measured.clone(),
+        [] => evidence.measured.as_str().into(),
         [only] => places.of(only.0),
-        [first, .., last] => format!("{} to {}", places.of(first.0), places.of(last.0)),
+        [first, .., last] => format!("{} to {}", places.of(first.0), places.of(last.0)).into(),
     };
     Finding {
         policy: Arc::clone(&policy.name),
         rule: Arc::clone(&rule.name),
         verdict: verdict_of(&rule.action),
         audit_only: policy.mode == Mode::Audit,
-        matcher: Arc::clone(&evidence.matcher),
+        matcher: evidence.matcher.shared(),
         at,
         place,
     }

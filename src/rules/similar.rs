@@ -77,7 +77,7 @@ impl Likeness {
                 let kept = matches!(leaf, Leaf::Operations(_) | Leaf::Routes(_) | Leaf::Models(_));
                 for one in evidence {
                     let measured = if kept { one.measured.as_str() } else { "" };
-                    self.mark(start, &one.matcher, measured);
+                    self.mark(start, one.matcher.as_str(), measured);
                 }
             }
             // That something is missing makes no query like another.

@@ -51,7 +51,7 @@ fn a_finding_in_a_key_names_the_object_and_not_the_key() {
     let body = bytes::Bytes::from_static(br#"{"messages":[],"metadata":{"the secret":"x","b":"secret"}}"#);
     let query = crate::wire::decode(crate::wire::Format::OpenaiChat, body).unwrap();
     let judgement = World::default().judge(&set(vec![when(words(&["secret"]), deny())]), query);
-    let places: Vec<_> = judgement.findings.iter().map(|finding| finding.place.as_str()).collect();
+    let places: Vec<_> = judgement.findings.iter().map(|finding| &*finding.place).collect();
     assert_eq!(places, ["metadata (key)", "metadata.b"]);
 }
 
@@ -86,7 +86,7 @@ fn a_word_split_over_two_parts_is_found() {
         let judgement = split(first, second, phrase);
         assert_eq!(judgement.verdict, YES, "{first:?} {second:?}");
         assert_eq!(judgement.findings[0].at.len(), 2);
-        assert_eq!(judgement.findings[0].place, "messages[0].content to messages[1].content");
+        assert_eq!(&*judgement.findings[0].place, "messages[0].content to messages[1].content");
     }
     assert_eq!(split("a 078-05", "-1120 b", regex(r"\b\d{3}-\d{2}-\d{4}\b")).verdict, YES);
     assert_eq!(split("a key AKIAABCDEFGH", "IJKLMNOP", regex("AKIA[0-9A-Z]{16}")).verdict, YES);

@@ -183,7 +183,7 @@ fn an_explanation_names_the_condition_that_failed() {
         shown,
         ["match.allOf[1].anyOf[0].keywords: not found", "match.allOf[1].anyOf[1].cel: the expression is false"]
     );
-    assert!(matches!(&second.reason, Reason::Matched(findings) if findings[0].place == "messages[0].content"));
+    assert!(matches!(&second.reason, Reason::Matched(findings) if &*findings[0].place == "messages[0].content"));
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn finding(finding: &Finding) -> FindingRecord {
         verdict: finding.verdict,
         audit_only: finding.audit_only,
         matcher: finding.matcher.as_ref().to_owned(),
-        place: finding.place.clone(),
+        place: finding.place.as_ref().to_owned(),
     }
 }
 

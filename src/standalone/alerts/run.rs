@@ -105,7 +105,7 @@ impl Alerts for Webhooks {
             policy,
             rule: finding.rule.to_string(),
             matcher: finding.matcher.to_string(),
-            place: finding.place.clone(),
+            place: finding.place.as_ref().to_owned(),
             verdict: finding.verdict,
             audit_only: finding.audit_only,
             at: self.clock.now(),
@@ -214,8 +214,8 @@ mod tests {
             verdict: Verdict::Alert,
             audit_only: false,
             matcher: "email".into(),
-            at: Vec::new(),
-            place: "messages[0].content".to_owned(),
+            at: smallvec::SmallVec::new(),
+            place: "messages[0].content".into(),
         }
     }
 
