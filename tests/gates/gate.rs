@@ -38,7 +38,9 @@ struct Recorder(Shared);
 impl Keeper for Recorder {
     fn put_in_force(&mut self, accepted: &Accepted) -> Result<(), &'static str> {
         let (story, turned) = &*self.0;
-        let mut story = turned.wait_while(story.lock().unwrap(), |story| story.waits).unwrap();
+        // A thread that only stands still would keep all other gates of this runtime from their connections.
+        let mut story =
+            tokio::task::block_in_place(|| turned.wait_while(story.lock().unwrap(), |story| story.waits).unwrap());
         if story.refuses {
             return Err("this gate takes nothing");
         }
