@@ -224,19 +224,3 @@ fn server_side_apply_refuses_two_rules_of_a_name_and_fields_that_are_not_there()
     assert!(apply(&format!("rules: [{rule}, {rule}]")).contains("duplicate entries for key [name=\"a\"]"));
     assert!(apply("modus: Audit").contains(".spec.modus: field not declared in schema"));
 }
-
-#[test]
-fn the_selector_of_a_gate_never_changes() {
-    let space = cluster().namespace("refused-gates");
-    let gate = |app: &str| {
-        format!(
-            "apiVersion: countersign.dev/v1alpha1\nkind: ModelGate\nmetadata: {{name: llama}}\nspec:\n  \
-             workload: {{apiVersion: apps/v1, kind: Deployment, name: llama, uid: 1a}}\n  \
-             selector: {{matchLabels: {{app: {app}}}}}\n"
-        )
-    };
-    let apply = |text: &str| cluster().kubectl(&["apply", "--server-side", "-n", &space, "-f", "-"], text);
-    assert!(apply(&gate("llama")).status.success());
-    let refused = apply(&gate("mistral"));
-    assert!(told(&refused).contains("the selector of a workload never changes"), "{}", told(&refused));
-}

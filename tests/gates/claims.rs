@@ -2,7 +2,7 @@
 
 use super::bed::{DENY, Pod, Space};
 use super::gate::Gate;
-use super::until;
+use super::{told, until};
 
 const NOT_OURS: &str = "https://kubernetes.default.svc.cluster.local";
 
@@ -61,4 +61,21 @@ fn a_second_claimant_of_a_pod_is_refused_and_people_are_told() {
     second.connect(&again);
     second.until_lost("already claimed by another key");
     assert_eq!(space.get("mgate/llama").unwrap()["status"]["pods"][0]["key"], pinned, "also after a restart");
+}
+
+// Here, where no operator looks at the namespace: a ModelGate without its workload would be taken away.
+#[test]
+fn the_selector_of_a_gate_never_changes() {
+    let space = Space::new("selectors");
+    let gate = |app: &str| {
+        format!(
+            "apiVersion: countersign.dev/v1alpha1\nkind: ModelGate\nmetadata: {{name: llama}}\nspec:\n  \
+             workload: {{apiVersion: apps/v1, kind: Deployment, name: llama, uid: 1a}}\n  \
+             selector: {{matchLabels: {{app: {app}}}}}\n"
+        )
+    };
+    let apply = |text: &str| space.kubectl(&["apply", "--server-side", "-f", "-"], text);
+    assert!(apply(&gate("llama")).status.success());
+    let refused = apply(&gate("mistral"));
+    assert!(told(&refused).contains("the selector of a workload never changes"), "{}", told(&refused));
 }
