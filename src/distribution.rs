@@ -64,7 +64,7 @@ pub use intake::{Accepted, Freshness, Intake, Taken};
 #[cfg(feature = "operator")]
 pub use kept::Kept;
 pub use key::{KeyFailure, PublicKey, SigningKey, Succession};
-pub use limits::BUNDLE_BYTES_MAX;
+pub use limits::{BUNDLE_BYTES_MAX, DOCUMENTS_MAX};
 pub use refusal::{Refusal, Unproven, Unpublishable};
 pub use shelf::{Shelf, ShelfFailure};
 pub use statement::Nonce;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// the bytes of one while it compiles.
 pub const BUNDLE_BYTES_MAX: usize = 8 << 20;
 /// Most objects in a bundle: as many as `compile` takes from one file.
-pub(super) const DOCUMENTS_MAX: usize = 1_000;
+pub const DOCUMENTS_MAX: usize = 1_000;
 /// Most successions that lead from an anchor to a key: years of rotations; a new Pod gets a newer anchor.
 pub(super) const SUCCESSIONS_MAX: usize = 16;
 /// Longest UID: Kubernetes' are 36 characters.

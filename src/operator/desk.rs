@@ -88,10 +88,12 @@ impl Registry for Desk {
     fn holding(&self, pod: &PodIdentity, version: &str, held: Option<(Order, Digest)>) {
         tracing::debug!(namespace = pod.namespace, pod = pod.name, version, "a gate has come");
         let offered = self.state().offered(&pod.uid);
-        let unclear = |(order, digest)| offered.is_some_and(|(at, offer)| at == order && offer != digest);
-        // The same order with other bytes: what the gate says of what it is sent will tell.
-        if !held.is_some_and(unclear) {
-            self.report(pod, Report::holds(held.map(|(order, _)| order.into())));
+        let given = held.map(|(order, _)| order.into());
+        match (held, offered) {
+            (Some(held), Some(offered)) if held == offered => self.report(pod, Report::holds(given)),
+            // The same order with other bytes: what the gate says of what it is sent will tell.
+            (Some((order, _)), Some((at, _))) if order == at => {}
+            _ => self.report(pod, Report::claims(given)),
         }
     }
 

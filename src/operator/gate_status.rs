@@ -199,7 +199,8 @@ impl Ledger {
         if let Some(report) = self.reports.get(uid) {
             let before = line.acknowledged;
             report.write(&mut line);
-            let selection = line.acknowledged.and_then(|given| enrolled.given(given.into()));
+            let known = line.acknowledged.filter(|_| report.is_known());
+            let selection = known.and_then(|given| enrolled.given(given.into()));
             let revision = selection.and_then(|selection| Some(selection.revision.as_ref().ok()?.to_string()));
             if before != line.acknowledged || revision.is_some() {
                 line.revision = revision;
@@ -230,14 +231,17 @@ impl From<Order> for Given {
 
 fn summary(lines: &[GatedPod]) -> Summary {
     let mut acknowledged: BTreeMap<Order, u32> = BTreeMap::new();
-    for given in lines.iter().filter_map(|line| line.acknowledged) {
+    // INVARIANT: a line without a revision is of something that was never given out here, as after a backup: it may come to have
+    // the order of something else.
+    for given in lines.iter().filter(|line| line.revision.is_some()).filter_map(|line| line.acknowledged) {
         *acknowledged.entry(given.into()).or_default() += 1;
     }
     let rejected = lines.iter().filter_map(|line| {
         let rejected = line.rejected.as_ref()?;
         let refused = Order { epoch: rejected.epoch, sequence: rejected.sequence };
         let message = format!("the gate of Pod `{}` refused it: {}", line.name, rejected.message);
-        Some((refused, line.acknowledged.map(Order::from), message))
+        let known = line.acknowledged.filter(|_| line.revision.is_some());
+        Some((refused, known.map(Order::from), message))
     });
     Summary {
         total: u32::try_from(lines.len()).unwrap_or(u32::MAX),
@@ -291,7 +295,10 @@ fn accepted(enrolled: &Enrolled, policies: usize) -> Said {
 
 fn propagated(distribution: Option<&Distribution>, pods: &[GatedPod]) -> (GateCounts, Said) {
     let newest = distribution.map(order);
-    let holds = |line: &&GatedPod| newest.is_some() && line.acknowledged.map(Order::from) == newest;
+    let revision = distribution.map(|given| &given.revision);
+    let holds = |line: &&GatedPod| {
+        newest.is_some() && line.acknowledged.map(Order::from) == newest && line.revision.as_ref() == revision
+    };
     let refuses = |line: &&GatedPod| {
         let refused = line.rejected.as_ref().map(|one| Order { epoch: one.epoch, sequence: one.sequence });
         newest.is_some() && refused == newest

@@ -275,19 +275,21 @@ fn sequences_go_on_when_a_model_gate_is_lost_or_comes_from_a_backup() {
     let mut stage = Stage::new();
     stage.run(Role::Leader);
     let backup = stage.gate("llama").clone();
+    stage.apply("p", DENY_MORE);
+    stage.run(Role::Leader);
     stage.apply("p", DENY);
     stage.run(Role::Leader);
-    assert_eq!(stage.given("llama").0, order(1, 2));
+    assert_eq!(stage.given("llama").0, order(1, 3));
     let key = ("models".to_owned(), "llama".to_owned());
     stage.store.clear();
     stage.ledger.gate(Change::Gone(key.clone()));
     stage.run(Role::Leader);
-    assert_eq!(stage.given("llama").0, order(1, 2), "the same content keeps its order");
+    assert_eq!(stage.given("llama").0, order(1, 3), "the same content keeps its order");
     stage.store.insert(key.clone(), backup.clone());
     stage.ledger.gate(Change::Gone(key.clone()));
     stage.ledger.gate(Change::There(key, Box::new(backup)));
     stage.run(Role::Leader);
-    assert_eq!(stage.given("llama").0, order(1, 2));
+    assert_eq!(stage.given("llama").0, order(1, 3), "gates have had what came after the backup");
 }
 
 #[test]
@@ -351,6 +353,7 @@ fn pods_are_found_through_their_controllers_in_whatever_order_they_come() {
     stage.ledger.pod(Change::ListBegins);
     stage.pod("pod-2", "llama-b", "rs-1", true);
     stage.ledger.pod(Change::ListEnds);
+    assert!(stage.ledger.touched.workloads.contains("llama-1"));
     stage.run(Role::Leader);
     assert_eq!(stage.gate("llama").status.gates, Some(counts(0, 1, 0)), "what a new list does not name is gone");
     stage.ledger.replica_set(Change::Gone("rs-1".to_owned()));
@@ -483,9 +486,27 @@ fn a_gate_that_is_ahead_of_what_is_on_record_says_that_there_was_a_backup() {
     stage.pod("pod-1", "llama-a", "llama-1", true);
     stage.claim("pod-1", "ed25519:1");
     stage.run(Role::Leader);
-    stage.report("pod-1", holds(9));
+    stage.report("pod-1", Report::claims(Some(Given { epoch: 1, sequence: 9 })));
     stage.run(Role::Leader);
     assert_eq!(stage.given("llama"), (order(1, 1), "GatesAhead"));
+}
+
+#[test]
+fn what_a_gate_has_from_before_a_backup_is_never_taken_for_what_comes_to_have_its_order() {
+    let mut stage = Stage::new();
+    stage.pod("pod-1", "llama-a", "llama-1", true);
+    stage.claim("pod-1", "ed25519:1");
+    stage.run(Role::Leader);
+    stage.report("pod-1", Report::claims(Some(Given { epoch: 1, sequence: 2 })));
+    stage.run(Role::Leader);
+    stage.apply("p", DENY);
+    stage.run(Role::Leader);
+    assert_eq!(stage.given("llama"), (order(1, 2), "Propagating"), "another one has that order");
+    assert_eq!(stage.policy("p"), (Truth::False, "Propagating".to_owned(), counts(0, 1, 0)));
+    stage.report("pod-1", Report::refuses(Given { epoch: 1, sequence: 2 }, "there are two of them"));
+    stage.run(Role::Leader);
+    assert_eq!(stage.given("llama").1, "Rejected");
+    assert_eq!(stage.policy("p").1, "Rejected");
 }
 
 #[test]

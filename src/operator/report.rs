@@ -13,8 +13,10 @@ enum Holds {
     Unsaid,
     /// Nothing.
     Nothing,
-    /// This.
+    /// This, and its bytes are those of what was given out here.
     This(Given),
+    /// This, by its own word: what was given out here may be something else of that order.
+    Claims(Given),
 }
 
 /// What is new of the gate of one Pod.
@@ -32,6 +34,16 @@ impl Report {
         Self { holds: given.map_or(Holds::Nothing, Holds::This), rejected: None }
     }
 
+    /// It says that it has this in force, of which nobody here knows the bytes.
+    pub(super) fn claims(given: Option<Given>) -> Self {
+        Self { holds: given.map_or(Holds::Nothing, Holds::Claims), rejected: None }
+    }
+
+    /// Whether what it has is known to be what was given out here.
+    pub(super) const fn is_known(&self) -> bool {
+        matches!(self.holds, Holds::This(_))
+    }
+
     /// It refused this.
     pub(super) fn refuses(given: Given, message: &str) -> Self {
         let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
@@ -43,29 +55,32 @@ impl Report {
 
     /// Takes what came later.
     pub(super) fn then(&mut self, later: Self) {
+        if let Holds::This(given) | Holds::Claims(given) = later.holds {
+            self.rejected.take_if(|rejected| refused(rejected) <= given);
+        }
         if later.holds != Holds::Unsaid {
             self.holds = later.holds;
         }
         self.rejected = later.rejected.or_else(|| self.rejected.take());
     }
 
-    /// Writes into a line of a status what it says.
+    /// Writes into a line of a status what it says. What was refused and then taken, or left behind by something newer, is no
+    /// news any more; what is refused by a gate that has something else under the same order, or something newer, is.
     pub(super) fn write(&self, line: &mut GatedPod) {
         match self.holds {
             Holds::Unsaid => {}
             Holds::Nothing => line.acknowledged = None,
-            Holds::This(given) => line.acknowledged = Some(given),
+            Holds::This(given) | Holds::Claims(given) => {
+                line.acknowledged = Some(given);
+                line.rejected.take_if(|rejected| refused(rejected) <= given);
+            }
         }
         if let Some(rejected) = &self.rejected {
             line.rejected = Some(rejected.clone());
         }
-        // What was refused and then taken, or left behind by something newer, is no news any more.
-        let over = |rejected: &Rejection| {
-            let refused = Given { epoch: rejected.epoch, sequence: rejected.sequence };
-            line.acknowledged.is_some_and(|acknowledged| acknowledged >= refused)
-        };
-        if line.rejected.as_ref().is_some_and(over) {
-            line.rejected = None;
-        }
     }
+}
+
+const fn refused(rejected: &Rejection) -> Given {
+    Given { epoch: rejected.epoch, sequence: rejected.sequence }
 }

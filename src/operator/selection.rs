@@ -11,7 +11,11 @@ use crate::api::Object;
 use crate::api::policy::ActionKind;
 use crate::base::{Digest, Hasher};
 use crate::compile::{self, Document};
+use crate::distribution::{BUNDLE_BYTES_MAX, DOCUMENTS_MAX};
 use crate::rules::Workload;
+
+/// Most text of policies and chains in a bundle: what is around them fits beside it.
+const TEXT_BYTES_MAX: usize = BUNDLE_BYTES_MAX - (128 << 10);
 
 /// An object that was good.
 #[derive(Debug)]
@@ -85,9 +89,7 @@ impl Selections {
         if let Some(known) = self.0.get(&digest).and_then(Weak::upgrade) {
             return known;
         }
-        let read: Vec<_> = documents.iter().map(|good| good.document.clone()).collect();
-        let revision = compile::compile(&read, workload).map(|made| made.rule_set.revision());
-        let revision = revision.map_err(|found| problems(&found));
+        let revision = bounded(&documents).and_then(|()| compiled(&documents, workload));
         let selection = Arc::new(Selection { documents, digest, revision });
         self.0.insert(digest, Arc::downgrade(&selection));
         selection
@@ -102,6 +104,24 @@ impl Selections {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
+}
+
+/// Whether these fit into what a gate takes.
+fn bounded(documents: &[Arc<Good>]) -> Result<(), String> {
+    let bytes: usize = documents.iter().map(|good| good.text.len()).sum();
+    if bytes > TEXT_BYTES_MAX || documents.len() > DOCUMENTS_MAX {
+        let count = documents.len();
+        return Err(format!(
+            "{count} policies and chains of {bytes} bytes apply; a gate takes {DOCUMENTS_MAX} of {TEXT_BYTES_MAX} bytes"
+        ));
+    }
+    Ok(())
+}
+
+fn compiled(documents: &[Arc<Good>], workload: &Workload) -> Result<Digest, String> {
+    let read: Vec<_> = documents.iter().map(|good| good.document.clone()).collect();
+    let made = compile::compile(&read, workload).map_err(|found| problems(&found))?;
+    Ok(made.rule_set.revision())
 }
 
 /// The chains that a policy names, in its own scope.

@@ -191,6 +191,9 @@ impl Operator {
             News::Gate(change) => {
                 self.take_gate(change);
                 self.due.turn(now + GATHER);
+                if !self.ledger.unsettled.workloads.is_empty() {
+                    self.due.settle(now);
+                }
             }
             News::Signing(change) => {
                 self.take_signing(change);

@@ -80,6 +80,11 @@ impl WriteFailure {
         self.status().is_some_and(|status| matches!(status.code, 404 | 409)) || self.is_end()
     }
 
+    /// What is known here will be newer in a moment, and then it may be tried again.
+    fn is_race(&self) -> bool {
+        self.status().is_some_and(|status| matches!(status.code, 404 | 409) && status.reason != "AlreadyExists")
+    }
+
     /// The namespace is being deleted, and nothing is made in it any more.
     fn is_end(&self) -> bool {
         let details = self.status().and_then(|status| status.details.as_ref());
@@ -187,7 +192,7 @@ impl Writer {
                     match &written {
                         Ok(_) => self.held.remove(&target),
                         Err(failure) => {
-                            let soon = failure.is_change() && !failure.is_end() && target != Target::Signing;
+                            let soon = failure.is_race() && target != Target::Signing;
                             let wait = if soon { AGAIN_CHANGED } else { AGAIN };
                             self.held.insert(target.clone(), Some(Instant::now() + wait))
                         }

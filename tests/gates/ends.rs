@@ -46,6 +46,7 @@ fn what_comes_from_a_backup_is_refused_by_gates_until_an_administrator_begins_a_
     let operator = space.operator();
     let pods = space.deploy("llama", 1);
     let mut gate = Gate::start(&space, &pods[0], &operator);
+    space.until("mgate/llama", "Ready", "True", "Ready", "1/1/0");
     space.apply("p", DENY);
     space.propagated("p");
     let policy = space.get("apol/p").unwrap()["spec"].clone();
@@ -64,7 +65,6 @@ fn what_comes_from_a_backup_is_refused_by_gates_until_an_administrator_begins_a_
     gate.connect(&operator);
     space.until("mgate/llama", "Propagated", "False", "GatesAhead", "0/1/0");
     gate.until_refused("replayed");
-    space.until("mgate/llama", "Propagated", "False", "GatesAhead", "0/1/0");
     assert!(gate.has("contract"), "the newer one stays in force");
     let said = administer(&["new-epoch", "--namespace", &space.0]);
     assert!(super::done(&said).contains("follows epoch 1"), "{said:?}");
