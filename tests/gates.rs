@@ -21,6 +21,8 @@ mod propagation;
 mod restarts;
 #[path = "gates/rights.rs"]
 mod rights;
+#[path = "gates/whole.rs"]
+mod whole;
 
 use std::path::Path;
 use std::process::Output;
