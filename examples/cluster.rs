@@ -14,6 +14,8 @@ fn main() {
     print!("{}", String::from_utf8_lossy(&applied.stdout));
     eprint!("{}", String::from_utf8_lossy(&applied.stderr));
     println!("\nNamespace {}. It ends with Ctrl-C.\n", cluster.namespace("models"));
+    // Found again: it is a matter of milliseconds.
+    println!("export PATH=\"$PATH:{}\" # kubectl is there", cluster::binaries().display());
     println!("export KUBECONFIG={}", cluster.admin().display());
     let alice = cluster.person("alice", &["legal"]);
     println!("export KUBECONFIG={} # alice of the group legal, who may do nothing yet", alice.display());

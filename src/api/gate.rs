@@ -27,7 +27,7 @@ use super::status::{Condition, GateCounts};
         shortname = "mgate",
         category = "countersign",
         printcolumn = r#"{"name": "Workload", "type": "string", "jsonPath": ".spec.workload.name"}"#,
-        printcolumn = r#"{"name": "Revision", "type": "string", "jsonPath": ".status.revision"}"#,
+        printcolumn = r#"{"name": "Revision", "type": "string", "jsonPath": ".status.revision", "priority": 1}"#,
         printcolumn = r#"{"name": "Current", "type": "integer", "jsonPath": ".status.gates.current"}"#,
         printcolumn = r#"{"name": "Gates", "type": "integer", "jsonPath": ".status.gates.total"}"#,
         printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"}"#,

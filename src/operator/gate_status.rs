@@ -289,6 +289,7 @@ fn accepted(enrolled: &Enrolled, policies: usize) -> Said {
         (None, Some(_)) if policies == 0 => {
             (Truth::True, "NoPolicies", "no policy applies: every query is refused".to_owned())
         }
+        (None, Some(_)) if policies == 1 => (Truth::True, "Compiles", "1 policy applies".to_owned()),
         (None, Some(_)) => (Truth::True, "Compiles", format!("{policies} policies apply")),
     }
 }

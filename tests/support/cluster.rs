@@ -132,7 +132,7 @@ impl Cluster {
 }
 
 /// The folder with the programs, which are built if they never were.
-fn binaries() -> PathBuf {
+pub(crate) fn binaries() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/cluster");
     let run = Command::new(script).stderr(Stdio::inherit()).output().expect("scripts/cluster can be run");
     assert!(run.status.success(), "scripts/cluster found or built no programs");
