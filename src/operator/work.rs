@@ -231,9 +231,9 @@ impl Operator {
     }
 
     /// Makes the Secret with the key that signs, where there is none: the one that is in use here, or a first one.
-    fn write_signing(&mut self, now: Instant) {
+    fn write_signing(&mut self) {
         let needed = self.stored == Some(false) && self.role() == Role::Leader;
-        if !needed || !self.writer.is_free(&Target::Signing, now) {
+        if !needed || !self.writer.is_free(&Target::Signing) {
             return;
         }
         let used = self.ledger.gates.any(|seen| seen.status.distribution.is_some());
@@ -277,10 +277,11 @@ impl Operator {
         if settle || !self.health.ready.load(Ordering::Acquire) {
             self.settle();
         }
+        self.writer.let_go(now);
         self.hear();
         let when = Now { at: self.clock.now(), monotonic: self.clock.monotonic() };
         self.gather(now, when);
-        self.write_signing(now);
+        self.write_signing();
         self.write_gates(now, when);
         let (ended, next_end) = self.ledger.ended(when.at);
         self.objects.extend(ended);
@@ -289,7 +290,8 @@ impl Operator {
         let again = self.writer.again_at().into_iter().chain(self.later.values().min().copied());
         let again = again.chain(self.doubtful.values().min().copied());
         if let Some(again) = again.chain(next_end.map(|left| now + left)).min() {
-            self.due.turn(again);
+            // Whatever says that it is due already: this thread has others to look after, and a request to stop among them.
+            self.due.turn(again.max(now + GATHER));
         }
     }
 
@@ -346,7 +348,7 @@ impl Operator {
         while !self.writer.is_full_of_gates()
             && let Some(uid) = self.gates.pop_first()
         {
-            if !self.writer.is_free(&Target::Gate(uid.clone()), now) {
+            if !self.writer.is_free(&Target::Gate(uid.clone())) {
                 waiting.push(uid);
                 continue;
             }
@@ -382,7 +384,7 @@ impl Operator {
             if self.ledger.unsettled.objects.contains(&key) {
                 continue;
             }
-            if !self.writer.is_free(&Target::Object(key.clone()), now) {
+            if !self.writer.is_free(&Target::Object(key.clone())) {
                 waiting.push(key);
                 continue;
             }

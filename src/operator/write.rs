@@ -3,7 +3,6 @@
 //! Guarantees: nothing is written over what this process has not seen. What fails is tried again, later.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::time::Duration;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
@@ -117,18 +116,15 @@ impl Writer {
         self.objects >= WRITES_MAX
     }
 
+    /// Lets go of what has waited long enough, also where nobody asks for it any more: a time that is over must not be what is
+    /// waited for.
+    pub(super) fn let_go(&mut self, now: Instant) {
+        self.held.retain(|_, until| until.is_none_or(|until| until > now));
+    }
+
     /// Whether this is neither being written nor to wait.
-    pub(super) fn is_free(&mut self, target: &Target, now: Instant) -> bool {
-        match self.held.entry(target.clone()) {
-            Slot::Vacant(_) => true,
-            Slot::Occupied(held) => {
-                let over = held.get().is_some_and(|until| until <= now);
-                if over {
-                    held.remove();
-                }
-                over
-            }
-        }
+    pub(super) fn is_free(&self, target: &Target) -> bool {
+        !self.held.contains_key(target)
     }
 
     /// Lets this wait as if it had failed.
@@ -136,7 +132,7 @@ impl Writer {
         self.held.insert(target, Some(Instant::now() + AGAIN));
     }
 
-    /// When something that had to wait may be tried again.
+    /// When something that has to wait may be tried again.
     pub(super) fn again_at(&self) -> Option<Instant> {
         self.held.values().flatten().min().copied()
     }
@@ -248,4 +244,23 @@ async fn write_status(client: Client, key: &Key, patch: &Value, told: Told) -> R
     let parameters = PatchParams::apply(MANAGER).force();
     let object = api.patch_status(&key.name, &parameters, &Patch::Apply(patch)).await?;
     Ok(Written::Status(told, object.resource_version()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_wants_to_write_any_more_is_not_waited_for_when_its_time_is_over() {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let mut writer = Writer::new(Client::try_from(nowhere).unwrap());
+        let now = Instant::now();
+        writer.wait(Target::Signing);
+        assert!(writer.again_at().is_some() && !writer.is_free(&Target::Signing));
+        writer.let_go(now + Duration::from_secs(1));
+        assert!(!writer.is_free(&Target::Signing), "it is not over yet");
+        writer.let_go(now + AGAIN * 2);
+        assert_eq!(writer.again_at(), None);
+        assert!(writer.is_free(&Target::Signing));
+    }
 }
