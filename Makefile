@@ -3,7 +3,7 @@ CARGO ?= cargo
 # A toolchain that was just installed is not on the PATH of this shell yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: demo test test-long fuzz bench cluster lint generate setup
+.PHONY: demo test test-long fuzz bench bench-scale cluster lint generate setup
 
 ## Build and start the demonstration: a small model, the gate in front of it, and a tour. TOUR=only ends after the tour,
 ## TOUR=off leaves it out; UPSTREAM=URL puts the gate in front of a real server.
@@ -27,6 +27,10 @@ fuzz: setup
 ## ONLY=end-to-end for one half; SAVE=1 puts table and chart into benches/.
 bench: setup
 	scripts/bench $(ONLY) -- $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SAVE),--out benches --readme benches/README.md)
+
+## The operator with many gates, on a real API server: 100 gates in about a minute, or GATES=1000; ARGS="--rounds 3" and others.
+bench-scale: setup
+	scripts/bench scale -- --gates $(or $(GATES),100) $(ARGS)
 
 ## A Kubernetes control plane to play with, on this machine: prints its kubeconfig, ends with Ctrl-C.
 cluster: setup
