@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::conditions::{Said, condition};
 use super::gates::{GateKey, Seen};
 use super::ledger::Ledger;
+use super::terms::Terms;
 use super::workloads::{Enrolled, Summary, WorkloadKey, order};
 use crate::api::gate::{Distribution, GatedPod, Given, ModelGateSpec, ModelGateStatus, WorkloadRef};
 use crate::api::limits::{LIST_MAX, PODS_MAX};
@@ -82,6 +83,13 @@ impl Ledger {
             (Some(_), Some((_, seen))) if seen.goes => (None, None),
             (Some(workload), Some((key, seen))) => self.telling(&workload, key, &seen, role, memory, now),
         }
+    }
+
+    /// Whether a workload is to be given something that is not on record yet.
+    pub(super) fn is_to_be_given(&self, uid: &str) -> bool {
+        let enrolled = self.keys.get(uid).and_then(|key| self.workloads.get(key));
+        let new = |(enrolled, terms): (&Enrolled, &Terms)| terms.distribution(enrolled) != enrolled.recorded;
+        enrolled.zip(self.terms.as_ref()).is_some_and(new)
     }
 
     /// Counts the gates of a workload, whether or not it has a ModelGate yet. To be asked before anything is said of policies.

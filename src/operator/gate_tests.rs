@@ -255,6 +255,24 @@ fn a_sequence_is_raised_by_one_exactly_when_the_content_changes() {
 }
 
 #[test]
+fn what_is_new_is_told_from_what_gates_said_until_it_is_on_record() {
+    let mut stage = Stage::new();
+    stage.pod("a", "a", "llama-1", true);
+    stage.apply("p", DENY);
+    stage.ledger.settle();
+    assert!(stage.ledger.is_to_be_given("llama-1"), "it has no ModelGate yet");
+    stage.run(Role::Leader);
+    stage.report("a", holds(1));
+    assert!(!stage.ledger.is_to_be_given("llama-1"));
+    stage.apply("p", DENY_MORE);
+    stage.ledger.settle();
+    assert!(stage.ledger.is_to_be_given("llama-1"));
+    stage.run(Role::Leader);
+    assert!(!stage.ledger.is_to_be_given("llama-1"));
+    assert!(!stage.ledger.is_to_be_given("nobody"));
+}
+
+#[test]
 fn a_new_epoch_begins_at_one_and_an_older_one_is_never_gone_back_to() {
     let mut stage = Stage::new();
     stage.run(Role::Leader);

@@ -344,9 +344,12 @@ impl Operator {
 
     fn write_gates(&mut self, now: Instant, when: Now) {
         let role = self.role();
-        let mut waiting = Vec::new();
+        let all = std::mem::take(&mut self.gates);
+        // Gates wait for what is new; nobody waits as long for what they said of the last.
+        let (fresh, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|uid| self.ledger.is_to_be_given(uid));
+        let (mut pending, mut waiting) = (fresh.into_iter().chain(others), Vec::new());
         while !self.writer.is_full_of_gates()
-            && let Some(uid) = self.gates.pop_first()
+            && let Some(uid) = pending.next()
         {
             if !self.writer.is_free(&Target::Gate(uid.clone())) {
                 waiting.push(uid);
@@ -363,7 +366,7 @@ impl Operator {
                 None => self.ledger.forget_reports(&uid),
             }
         }
-        self.gates.extend(waiting);
+        self.gates.extend(waiting.into_iter().chain(pending));
     }
 
     fn write_statuses(&mut self, now: Instant, when: Now) {

@@ -81,6 +81,9 @@ pub(crate) struct Cluster {
     pub(crate) signer: Mutex<Option<Arc<Signer>>>,
     pub(crate) current: AtomicBool,
     pub(crate) reviews: AtomicUsize,
+    /// Pins are written down when so many wait for it.
+    pub(crate) pins_together: AtomicUsize,
+    claims: AtomicUsize,
     asked_whether_current: AtomicUsize,
     offers: Mutex<Option<watch::Sender<Option<Arc<Offer>>>>>,
     heard: Mutex<Vec<(String, Heard)>>,
@@ -101,6 +104,8 @@ impl Cluster {
             signer: Mutex::new(Some(Arc::new(Signer::new(key)))),
             current: AtomicBool::new(true),
             reviews: AtomicUsize::new(0),
+            pins_together: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
             asked_whether_current: AtomicUsize::new(0),
             offers: Mutex::new(Some(watch::channel(None).0)),
             heard: Mutex::default(),
@@ -188,7 +193,14 @@ impl Registry for Cluster {
     fn pin<'a>(&'a self, pod: &'a PodIdentity, key: PublicKey) -> Wait<'a, Result<(), Denied>> {
         let mut pins = self.pins.lock().unwrap();
         let (_, pinned) = pins.entry(pod.uid.clone()).or_insert_with(|| (pod.clone(), key));
-        Box::pin(ready(if *pinned == key { Ok(()) } else { Err(Denied::OtherKey) }))
+        let answer = if *pinned == key { Ok(()) } else { Err(Denied::OtherKey) };
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        self.more.notify_waiters();
+        let together = || self.claims.load(Ordering::SeqCst) >= self.pins_together.load(Ordering::SeqCst);
+        Box::pin(async move {
+            until(&self.more, together).await;
+            answer
+        })
     }
 
     fn follow(&self, _: &PodIdentity) -> Result<watch::Receiver<Option<Arc<Offer>>>, Denied> {

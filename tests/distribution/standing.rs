@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::base::Digest;
-use countersign::distribution::SigningKey;
 use countersign::distribution::protocol::{Acknowledged, from_gate, from_operator};
 use countersign::distribution::serve::{Offer, Settings};
+use countersign::distribution::{PublicKey, SigningKey};
 use tonic::Code;
 
 use super::bed::{Cluster, Heard, Making, Replica, Told, certificate, deny};
@@ -178,7 +178,18 @@ async fn two_replicas_give_a_gate_the_same_bytes() {
 async fn many_gates_come_at_once_and_all_are_let_in() {
     let (cluster, anchor) = Cluster::new();
     let settings = Settings { strangers_max: 4, admissions_max: 2, ..Settings::default() };
-    let replica = Replica::start_with(&cluster, settings).await;
+    all_are_let_in(&cluster, anchor, settings).await;
+}
+
+#[tokio::test]
+async fn pods_that_are_looked_up_one_by_one_wait_together_until_they_are_pinned() {
+    let (cluster, anchor) = Cluster::new();
+    cluster.pins_together.store(3, Ordering::SeqCst);
+    all_are_let_in(&cluster, anchor, Settings { admissions_max: 1, ..Settings::default() }).await;
+}
+
+async fn all_are_let_in(cluster: &Arc<Cluster>, anchor: PublicKey, settings: Settings) {
+    let replica = Replica::start_with(cluster, settings).await;
     cluster.publish(&deny(1, "merger"));
     let folders: Vec<_> = (0..3).map(|_| Arc::new(tempfile::tempdir().unwrap())).collect();
     let names = [("a", "token-a"), ("b", "token-b"), ("c", "token-c")];

@@ -28,14 +28,20 @@ pub(super) async fn admit(
         // Who holds a token of the Pod and another key is told so by the registry, and so are people.
         Some(_) | None => {}
     }
-    // The semaphore is never closed; were it, nobody would be let in.
-    let _turn = server.admissions.acquire().await.map_err(|_| Status::unavailable("this replica stops"))?;
-    let pod = server.registry.identify(&claim.token).await.map_err(|denied| status(&denied))?;
+    let pod = identify(server, &claim.token).await?;
     if pod.uid != claim.pod_uid {
         return Err(Status::permission_denied("the token is one of another Pod than the claim"));
     }
     server.registry.pin(&pod, key).await.map_err(|denied| status(&denied))?;
     Ok(pod)
+}
+
+/// The Pod of a token, once it is its turn. It ends with the answer: pins are written together, and the more wait for it, the
+/// fewer writes they are.
+async fn identify(server: &Server, token: &str) -> Result<PodIdentity, Status> {
+    // The semaphore is never closed; were it, nobody would be let in.
+    let _turn = server.admissions.acquire().await.map_err(|_| Status::unavailable("this replica stops"))?;
+    server.registry.identify(token).await.map_err(|denied| status(&denied))
 }
 
 /// What the gate is told.

@@ -18,7 +18,7 @@ pub struct Settings {
     /// Most of them from one address; a further one is sent away at once. Half of all, so that nobody keeps out everybody, and
     /// no fewer, because all Pods of a node may come from one.
     pub strangers_per_address_max: usize,
-    /// Most Pods that are looked up and pinned at once: each costs the API server a review and a write.
+    /// Most Pods that are looked up at once: each costs the API server a review.
     pub admissions_max: usize,
     /// Shortest time between two vouchers for one gate: each costs a signature.
     pub vouch_every: Duration,

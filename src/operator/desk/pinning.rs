@@ -11,8 +11,8 @@ use crate::distribution::serve::{Denied, PodIdentity};
 
 /// How long a Pod may take to be seen here, after the API server has vouched for it.
 const SEEN_WITHIN: Duration = Duration::from_secs(3);
-/// How long its key may take to be written down.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+/// How long its key may take to be written down: all gates that are not known yet may wait for it, each of another workload.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 
 impl Desk {
     pub(super) async fn pin_within(&self, pod: &PodIdentity, key: PublicKey) -> Result<(), Denied> {
