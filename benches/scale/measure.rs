@@ -24,6 +24,8 @@ const WITHIN: Duration = Duration::from_mins(5);
 const CALM: Duration = Duration::from_secs(6);
 /// unless it never ends.
 const CALM_LOOKS_MAX: u32 = 30;
+/// How long it takes until another operator leads in the place of one that was killed, and a little longer.
+const LEASE: Duration = Duration::from_secs(20);
 /// Between rounds.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How often a policy is changed once there are many.
@@ -250,7 +252,9 @@ impl<'a> Bed<'a> {
         self.operator = Operator::start(&self.place, &self.common.operator)?;
         let begun = self.begin().await?;
         let times = self.common.board.admissions(since, self.gates.len(), WITHIN).await?;
-        self.end("the operator is killed and replaced", &begun, Some(times), None).await
+        self.end("the operator is killed and replaced", &begun, Some(times), None).await?;
+        tokio::time::sleep(LEASE).await;
+        Ok(())
     }
 
     /// One policy becomes many.

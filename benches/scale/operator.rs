@@ -37,8 +37,6 @@ impl Operator {
         let program = place.program;
         let process = Command::new(program)
             .args(["--admin-listen", "127.0.0.1:0", "--serve-listen", serve, "--namespace", OPERATORS])
-            // One that is killed is replaced soon.
-            .args(["--lease-duration", "2s"])
             .env("KUBECONFIG", place.kubeconfig)
             .process_group(place.group)
             .stdin(Stdio::null())
