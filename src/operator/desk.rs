@@ -89,6 +89,8 @@ impl Registry for Desk {
         tracing::debug!(namespace = pod.namespace, pod = pod.name, version, "a gate has come");
         let offered = self.state().offered(&pod.uid);
         let given = held.map(|(order, _)| order.into());
+        let same = held.filter(|held| offered == Some(*held));
+        self.state().in_force(&pod.uid, same.map(|(order, _)| order));
         match (held, offered) {
             (Some(held), Some(offered)) if held == offered => self.report(pod, Report::holds(given)),
             // The same order with other bytes: what the gate says of what it is sent will tell.
@@ -98,6 +100,9 @@ impl Registry for Desk {
     }
 
     fn acknowledged(&self, pod: &PodIdentity, offer: &Arc<Offer>) {
+        if let Some(since) = self.state().in_force(&pod.uid, Some(offer.order)) {
+            self.metrics.propagated(since.elapsed());
+        }
         self.report(pod, Report::holds(Some(offer.order.into())));
     }
 
@@ -110,5 +115,6 @@ impl Registry for Desk {
 
     fn gone(&self, pod: &PodIdentity) {
         self.state().gone(&pod.uid);
+        self.stir.notify_one();
     }
 }

@@ -13,7 +13,13 @@ use crate::distribution::{Order, PublicKey};
 impl Operator {
     /// Takes what gates said.
     pub(super) fn hear(&mut self) {
-        let Said { reports, claims, seconds } = self.desk.state().said();
+        let (Said { reports, claims, seconds }, counts) = {
+            let mut desk = self.desk.state();
+            (desk.said(), desk.counts())
+        };
+        if let Some(counts) = counts {
+            self.health.metrics.gates(counts);
+        }
         let spoke: BTreeSet<_> = reports.keys().chain(claims.keys()).cloned().collect();
         self.memory.claims = claims.into_iter().map(|(uid, key)| (uid, key.to_string())).collect();
         for (uid, report) in reports {
@@ -54,7 +60,7 @@ impl Operator {
         match self.ledger.terms.as_ref().and_then(|terms| terms.given(enrolled).zip(Some(terms.age_max))) {
             Some((order, age_max)) => {
                 if let Some(publication) = publication(enrolled, order, age_max) {
-                    desk.publish(workload, publication);
+                    desk.publish(workload, publication, self.changed_at);
                 }
             }
             None => desk.doubt(workload),

@@ -70,7 +70,7 @@ pub(super) struct Operator {
     pub(super) memory: Memory,
     pub(super) desk: Arc<Desk>,
     clock: SystemClock,
-    health: Health,
+    pub(super) health: Health,
     writer: Writer,
     bulletin: Bulletin,
     term: Term,
@@ -90,6 +90,8 @@ pub(super) struct Operator {
     objects: BTreeSet<Key>,
     /// The same for those that nobody waits for.
     later: BTreeMap<Key, Instant>,
+    /// When the first of the changes came that were settled last.
+    pub(super) changed_at: Instant,
     /// ModelGates that are to be looked at again without news.
     doubtful: BTreeMap<String, Instant>,
 }
@@ -139,6 +141,7 @@ impl Operator {
             gates: BTreeSet::new(),
             objects: BTreeSet::new(),
             later: BTreeMap::new(),
+            changed_at: Instant::now(),
             doubtful: BTreeMap::new(),
         }
     }
@@ -268,7 +271,7 @@ impl Operator {
         let settle = self.due.settle.is_some_and(|settle| settle <= now);
         if settle {
             self.due.settle = None;
-            self.due.burst = None;
+            self.changed_at = self.due.burst.take().unwrap_or(now);
         }
         // What is missing may only not have come yet.
         if !self.ledger.is_complete() {

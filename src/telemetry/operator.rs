@@ -17,6 +17,9 @@ const SETTLE_SECONDS: [f64; 9] = [1e-3, 5e-3, 10e-3, 50e-3, 0.1, 0.5, 1.0, 5.0, 
 
 type ByLabel<M> = Family<[(&'static str, &'static str); 1], M>;
 
+/// Seconds; a policy is to be everywhere within two.
+const PROPAGATION_SECONDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+
 /// Everything that the operator counts. Cloning shares the counts.
 #[derive(Debug, Clone)]
 pub struct OperatorMetrics {
@@ -30,6 +33,8 @@ pub struct OperatorMetrics {
     reviews: ByLabel<Counter>,
     review: Histogram,
     pins: Counter,
+    gates: Family<[(&'static str, String); 1], Gauge>,
+    propagation: Histogram,
 }
 
 impl Default for OperatorMetrics {
@@ -59,11 +64,42 @@ impl OperatorMetrics {
         let (reviews, review) = (ByLabel::default(), Histogram::new(SETTLE_SECONDS));
         registry.register("reviews", "Objects that the webhook was asked about, by its answer", reviews.clone());
         registry.register_with_unit("review", "To judge one object", Unit::Seconds, review.clone());
+        let (gates, propagation) = (Family::default(), Histogram::new(PROPAGATION_SECONDS));
+        registry.register("gates", "Gates that are connected here, by the revision in force there", gates.clone());
+        let help = "From a change that was seen here to a connected gate that has it in force";
+        registry.register_with_unit("propagation", help, Unit::Seconds, propagation.clone());
         let build = ByLabel::<Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The version of this program", build);
         let registry = Arc::new(registry);
-        Self { registry, objects, workloads, statuses, settle, leader, certificate, reviews, review, pins }
+        Self {
+            registry,
+            objects,
+            workloads,
+            statuses,
+            settle,
+            leader,
+            certificate,
+            reviews,
+            review,
+            pins,
+            gates,
+            propagation,
+        }
+    }
+
+    /// So many gates are connected, by the revision that they have in force, or what is to be said instead of one.
+    pub fn gates(&self, counts: impl IntoIterator<Item = (String, usize)>) {
+        self.gates.clear();
+        for (revision, count) in counts {
+            let gauge = self.gates.get_or_create(&[("revision", revision)]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// A gate that was connected when something changed has it in force.
+    pub fn propagated(&self, after: Duration) {
+        self.propagation.observe(after.as_secs_f64());
     }
 
     /// Rule sets were made of what has changed.

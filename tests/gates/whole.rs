@@ -153,6 +153,10 @@ fn what_kubectl_applies_refuses_the_very_next_query_and_goes_on_doing_so_without
     sidecar.check("takeover", DENIED);
     sidecar.check("contract", ALLOWED);
 
+    let metrics = operator.get("/metrics");
+    let revision = space.get("mgate/llama").unwrap()["status"]["revision"].as_str().unwrap().to_owned();
+    assert!(metrics.contains(&format!("countersign_operator_gates{{revision=\"{revision}\"}} 1\n")), "{metrics}");
+    assert!(operator.metric("countersign_operator_propagation_seconds_count") >= 2.0, "{metrics}");
     drop(operator);
     sidecar.check("merger", DENIED);
     sidecar.check("hello", ALLOWED);

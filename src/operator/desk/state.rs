@@ -1,10 +1,11 @@
 //! What the desk holds. Pure: whoever locks it waits for nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use crate::base::Digest;
 use crate::distribution::serve::{Denied, Offer, PodIdentity};
@@ -58,6 +59,10 @@ struct Place {
     workload: String,
     /// Where its gate hears what it is offered, while it is connected.
     sender: Option<watch::Sender<Option<Arc<Offer>>>>,
+    /// The revision that its gate has in force, if that is one of here.
+    in_force: Option<Digest>,
+    /// What its gate was connected for when it was published, and since when that has been on its way.
+    awaits: Option<(Order, Instant)>,
 }
 
 /// What is served to the gates of a workload.
@@ -97,6 +102,8 @@ pub(in crate::operator) struct State {
     claims: HashMap<String, Claim>,
     seconds: Vec<PodIdentity>,
     told: HashSet<(String, [u8; 32])>,
+    /// Which gates are connected, or what they have in force, has changed since it was last counted.
+    turned: bool,
 }
 
 /// For the work at the ledger.
@@ -124,6 +131,7 @@ impl State {
         let pods: HashSet<_> = standings.iter().map(|standing| standing.pod.uid.clone()).collect();
         for gone in served.pods.difference(&pods) {
             self.places.remove(gone);
+            self.turned = true;
         }
         served.pods = pods;
         for standing in standings {
@@ -131,22 +139,42 @@ impl State {
             match self.places.get_mut(&uid) {
                 Some(place) if place.workload == workload => place.standing = standing,
                 Some(_) | None => {
-                    let place = Place { standing, workload: workload.to_owned(), sender: None };
+                    let workload = workload.to_owned();
+                    let place = Place { standing, workload, sender: None, in_force: None, awaits: None };
                     self.places.insert(uid, place);
                 }
             }
         }
     }
 
-    /// What a workload is given from now on.
-    pub(in crate::operator) fn publish(&mut self, workload: &str, publication: Publication) {
+    /// What a workload is given from now on; it has been on its way since then.
+    pub(in crate::operator) fn publish(&mut self, workload: &str, publication: Publication, since: Instant) {
         let served = self.workloads.entry(workload.to_owned()).or_default();
         served.current = true;
         if served.publication.as_ref().is_some_and(|known| known.order == publication.order) {
             return;
         }
+        let order = publication.order;
         served.publication = Some(publication);
+        for uid in &served.pods {
+            if let Some(place) = self.places.get_mut(uid).filter(|place| place.sender.is_some()) {
+                place.awaits = Some((order, since));
+            }
+        }
         self.offer_again(workload);
+    }
+
+    /// How many gates are connected, by what they have in force, if that has changed.
+    pub(in crate::operator) fn counts(&mut self) -> Option<BTreeMap<String, usize>> {
+        if !std::mem::take(&mut self.turned) {
+            return None;
+        }
+        let mut counts = BTreeMap::new();
+        for place in self.places.values().filter(|place| place.sender.is_some()) {
+            let revision = place.in_force.map_or_else(|| "other".to_owned(), |revision| revision.to_string());
+            *counts.entry(revision).or_default() += 1;
+        }
+        Some(counts)
     }
 
     /// What a workload is given may not be the newest any more.
@@ -162,6 +190,7 @@ impl State {
             for uid in &served.pods {
                 self.places.remove(uid);
             }
+            self.turned = true;
         }
     }
 
@@ -222,6 +251,17 @@ impl State {
         self.reports.entry(pod.to_owned()).or_default().then(report);
     }
 
+    /// The gate of a Pod has this in force, or something that was not given here; since when that was on its way, if the gate
+    /// was connected all the while.
+    pub(super) fn in_force(&mut self, pod: &str, order: Option<Order>) -> Option<Instant> {
+        let place = self.places.get_mut(pod)?;
+        let published = self.workloads.get(&place.workload).and_then(|served| served.publication.as_ref());
+        place.in_force = published.filter(|one| Some(one.order) == order).map(|one| one.revision);
+        self.turned = true;
+        let (_, since) = place.awaits.take_if(|(awaited, _)| Some(*awaited) == order)?;
+        Some(since)
+    }
+
     /// What the gate of a Pod is offered: its order and its digest.
     pub(super) fn offered(&self, pod: &str) -> Option<(Order, Digest)> {
         let offer = self.workloads.get(&self.places.get(pod)?.workload)?.offer.as_ref()?;
@@ -255,7 +295,8 @@ impl State {
         let Some(place) = self.places.get_mut(pod) else { return };
         // The connection that has ended may still have its receiver; that of one that came after it counts too.
         if place.sender.as_ref().is_some_and(|sender| sender.receiver_count() <= 1) {
-            place.sender = None;
+            (place.sender, place.in_force, place.awaits) = (None, None, None);
+            self.turned = true;
         }
         let Some(served) = self.workloads.get_mut(&place.workload) else { return };
         let heard = |uid: &String| self.places.get(uid).is_some_and(|place| place.sender.is_some());

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::state::{Claimed, Publication, Standing, State};
 use crate::base::Digest;
 use crate::distribution::serve::{Denied, PodIdentity};
@@ -42,7 +44,7 @@ fn state() -> State {
     state.sign_with(signer());
     state.complete();
     state.stand("llama-1", vec![standing("a", Some(key(1))), standing("b", None)]);
-    state.publish("llama-1", publication(1));
+    state.publish("llama-1", publication(1), Instant::now());
     state
 }
 
@@ -53,9 +55,9 @@ fn a_pod_follows_what_its_workload_is_given_until_it_ends() {
     let first = offers.borrow_and_update().clone().unwrap();
     assert_eq!(first.order, Order { epoch: 1, sequence: 1 });
     assert!(state.is_current(&pod("a"), &first));
-    state.publish("llama-1", publication(1));
+    state.publish("llama-1", publication(1), Instant::now());
     assert!(!offers.has_changed().unwrap(), "nothing is new");
-    state.publish("llama-1", publication(2));
+    state.publish("llama-1", publication(2), Instant::now());
     let second = offers.borrow_and_update().clone().unwrap();
     assert_eq!(second.order.sequence, 2);
     assert!(!state.is_current(&pod("a"), &first) && state.is_current(&pod("a"), &second));
@@ -131,6 +133,38 @@ fn what_gates_say_is_gathered_and_taken_once() {
     state.report("a", Report::holds(given(2)));
     assert_eq!(state.said().reports, [("a".to_owned(), Report::holds(given(2)))].into());
     assert!(state.said().reports.is_empty());
+}
+
+#[test]
+fn gates_that_are_connected_are_counted_by_what_they_have_in_force() {
+    let mut state = state();
+    let revision = publication(1).revision.to_string();
+    let at = |sequence| Some(Order { epoch: 1, sequence });
+    let _offers = state.follow(&pod("a")).unwrap();
+    state.in_force("a", None);
+    assert_eq!(state.counts(), Some([("other".to_owned(), 1)].into()));
+    state.in_force("a", at(1));
+    assert_eq!(state.counts(), Some([(revision, 1)].into()));
+    assert_eq!(state.counts(), None, "nothing has changed");
+    state.publish("llama-1", publication(2), Instant::now());
+    state.in_force("a", at(1));
+    assert_eq!(state.counts(), Some([("other".to_owned(), 1)].into()), "it is not what is given any more");
+    state.stand("llama-1", vec![standing("b", None)]);
+    assert_eq!(state.counts(), Some([].into()));
+}
+
+#[test]
+fn how_long_a_change_was_on_its_way_is_told_once_for_each_gate_that_was_connected() {
+    let mut state = state();
+    let at = |sequence| Some(Order { epoch: 1, sequence });
+    let _offers = state.follow(&pod("a")).unwrap();
+    assert_eq!(state.in_force("a", at(1)), None, "it came later than what it was given");
+    let since = Instant::now();
+    state.publish("llama-1", publication(2), since);
+    assert_eq!(state.in_force("a", at(1)), None, "it is still on its way");
+    assert_eq!(state.in_force("a", at(2)), Some(since));
+    assert_eq!(state.in_force("a", at(2)), None);
+    assert_eq!(state.in_force("b", at(2)), None, "nobody is connected there");
 }
 
 #[test]
