@@ -153,6 +153,7 @@ fn two_gates_never_write_one_record() {
     let policies = folder(&deny("nightingale"));
     let upstream = Upstream::start();
     let gate = Gate::start(upstream.address, policies.path(), &["--server", "openai"]);
+    let [listen, admin] = super::support::free_ports();
     let second = countersign(
         gate.data(),
         &[
@@ -164,9 +165,9 @@ fn two_gates_never_write_one_record() {
             "--upstream",
             "http://127.0.0.1:9",
             "--listen",
-            &super::support::free_port().to_string(),
+            &listen.to_string(),
             "--admin-listen",
-            &super::support::free_port().to_string(),
+            &admin.to_string(),
         ],
     );
     assert_eq!(second.status.code(), Some(2), "{}", said(&second));

@@ -120,7 +120,7 @@ impl Gate {
     /// The same on a data folder that may have been used before.
     pub(crate) fn start_in(data: tempfile::TempDir, upstream: SocketAddr, policies: &Path, extra: &[&str]) -> Self {
         let log = std::fs::File::create(data.path().join("gate.log")).unwrap();
-        let (address, admin) = (free_port(), free_port());
+        let [address, admin] = free_ports();
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["gate", "--upstream", &format!("http://{upstream}"), "--listen", &address.to_string()])
             .args(["--admin-listen", &admin.to_string(), "--log-level", "warn"])
@@ -196,9 +196,10 @@ impl Drop for Gate {
     }
 }
 
-/// A port nobody listens on at this moment.
-pub(crate) fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// Ports that nobody listens on at this moment, each another one: they are held until all are known.
+pub(crate) fn free_ports<const N: usize>() -> [SocketAddr; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.each_ref().map(|listener| listener.local_addr().unwrap())
 }
 
 /// One answer to raw bytes. An answer that never comes, or a connection closed without one, has status 0.
