@@ -60,7 +60,7 @@ mod way;
 pub use bundle::{Bundle, Order};
 pub use compilations::Compilations;
 pub use envelope::{Signer, publish};
-pub use intake::{Accepted, Freshness, Intake, Taken};
+pub use intake::{Accepted, Intake, Taken};
 #[cfg(feature = "operator")]
 pub use kept::Kept;
 pub use key::{KeyFailure, PublicKey, SigningKey, Succession};

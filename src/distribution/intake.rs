@@ -77,17 +77,6 @@ enum Found {
     Resigned(Held),
 }
 
-/// Whether what is in force may still be judged by; what happens when not is the gate's own switch, `onStale`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Nothing is in force.
-    Nothing,
-    /// It is within its maximum age.
-    Fresh,
-    /// Nothing newer came for longer than its maximum age.
-    Stale,
-}
-
 impl Intake {
     /// The intake of a gate whose Pod says which key and which workload.
     #[must_use]
@@ -177,22 +166,6 @@ impl Intake {
     #[must_use]
     pub fn holding(&self) -> Option<(Order, Digest)> {
         self.held.as_ref().map(|held| (held.order, held.digest))
-    }
-
-    /// How new the bundle in force is.
-    #[must_use]
-    pub fn order(&self) -> Option<Order> {
-        self.held.as_ref().map(|held| held.order)
-    }
-
-    /// Whether the bundle in force is within its maximum age; `now` is the monotonic clock.
-    #[must_use]
-    pub fn freshness(&self, now: Duration) -> Freshness {
-        match self.stale_after() {
-            None => Freshness::Nothing,
-            Some(stale_after) if now > stale_after => Freshness::Stale,
-            Some(_) => Freshness::Fresh,
-        }
     }
 
     /// Everything that is asked of a bundle, the cheap before the dear.

@@ -234,9 +234,9 @@ impl Operator {
     }
 
     /// Makes the Secret with the key that signs, where there is none: the one that is in use here, or a first one.
-    fn write_signing(&mut self) {
+    fn write_signing(&mut self, now: Instant) {
         let needed = self.stored == Some(false) && self.role() == Role::Leader;
-        if !needed || !self.writer.is_free(&Target::Signing) {
+        if !needed || !self.writer.is_free(&Target::Signing, now) {
             return;
         }
         let used = self.ledger.gates.any(|seen| seen.status.distribution.is_some());
@@ -280,17 +280,16 @@ impl Operator {
         if settle || !self.health.ready.load(Ordering::Acquire) {
             self.settle();
         }
-        self.writer.let_go(now);
         self.hear();
         let when = Now { at: self.clock.now(), monotonic: self.clock.monotonic() };
         self.gather(now, when);
-        self.write_signing();
+        self.write_signing(now);
         self.write_gates(now, when);
         let (ended, next_end) = self.ledger.ended(when.at);
         self.objects.extend(ended);
         self.write_statuses(now, when);
         self.health.ready.store(true, Ordering::Release);
-        let again = self.writer.again_at().into_iter().chain(self.later.values().min().copied());
+        let again = self.writer.again_at(now).into_iter().chain(self.later.values().min().copied());
         let again = again.chain(self.doubtful.values().min().copied());
         if let Some(again) = again.chain(next_end.map(|left| now + left)).min() {
             // Whatever says that it is due already: this thread has others to look after, and a request to stop among them.
@@ -354,7 +353,7 @@ impl Operator {
         while !self.writer.is_full_of_gates()
             && let Some(uid) = pending.next()
         {
-            if !self.writer.is_free(&Target::Gate(uid.clone())) {
+            if !self.writer.is_free(&Target::Gate(uid.clone()), now) {
                 waiting.push(uid);
                 continue;
             }
@@ -390,7 +389,7 @@ impl Operator {
             if self.ledger.unsettled.objects.contains(&key) {
                 continue;
             }
-            if !self.writer.is_free(&Target::Object(key.clone())) {
+            if !self.writer.is_free(&Target::Object(key.clone()), now) {
                 waiting.push(key);
                 continue;
             }

@@ -116,15 +116,9 @@ impl Writer {
         self.objects >= WRITES_MAX
     }
 
-    /// Lets go of what has waited long enough, also where nobody asks for it any more: a time that is over must not be what is
-    /// waited for.
-    pub(super) fn let_go(&mut self, now: Instant) {
-        self.held.retain(|_, until| until.is_none_or(|until| until > now));
-    }
-
     /// Whether this is neither being written nor to wait.
-    pub(super) fn is_free(&self, target: &Target) -> bool {
-        !self.held.contains_key(target)
+    pub(super) fn is_free(&self, target: &Target, now: Instant) -> bool {
+        self.held.get(target).is_none_or(|until| until.is_some_and(|until| until <= now))
     }
 
     /// Lets this wait as if it had failed.
@@ -132,8 +126,10 @@ impl Writer {
         self.held.insert(target, Some(Instant::now() + AGAIN));
     }
 
-    /// When something that has to wait may be tried again.
-    pub(super) fn again_at(&self) -> Option<Instant> {
+    /// When something that has to wait may be tried again. A time that is over is never one to wait for, also where nobody wants
+    /// to write that any more.
+    pub(super) fn again_at(&mut self, now: Instant) -> Option<Instant> {
+        self.held.retain(|_, until| until.is_none_or(|until| until > now));
         self.held.values().flatten().min().copied()
     }
 
@@ -256,11 +252,10 @@ mod tests {
         let mut writer = Writer::new(Client::try_from(nowhere).unwrap());
         let now = Instant::now();
         writer.wait(Target::Signing);
-        assert!(writer.again_at().is_some() && !writer.is_free(&Target::Signing));
-        writer.let_go(now + Duration::from_secs(1));
-        assert!(!writer.is_free(&Target::Signing), "it is not over yet");
-        writer.let_go(now + AGAIN * 2);
-        assert_eq!(writer.again_at(), None);
-        assert!(writer.is_free(&Target::Signing));
+        let (early, late) = (now + Duration::from_secs(1), now + AGAIN * 2);
+        assert!(writer.again_at(early).is_some_and(|at| at > early) && !writer.is_free(&Target::Signing, early));
+        assert!(writer.is_free(&Target::Signing, late));
+        assert_eq!(writer.again_at(late), None);
+        assert!(writer.is_free(&Target::Signing, early), "it is let go");
     }
 }

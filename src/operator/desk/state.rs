@@ -142,6 +142,7 @@ impl State {
                     let workload = workload.to_owned();
                     let place = Place { standing, workload, sender: None, in_force: None, awaits: None };
                     self.places.insert(uid, place);
+                    self.turned = true;
                 }
             }
         }
@@ -169,12 +170,13 @@ impl State {
         if !std::mem::take(&mut self.turned) {
             return None;
         }
-        let mut counts = BTreeMap::new();
+        let mut counts = BTreeMap::<_, usize>::new();
         for place in self.places.values().filter(|place| place.sender.is_some()) {
-            let revision = place.in_force.map_or_else(|| "other".to_owned(), |revision| revision.to_string());
-            *counts.entry(revision).or_default() += 1;
+            *counts.entry(place.in_force).or_default() += 1;
         }
-        Some(counts)
+        let name =
+            |revision: Option<Digest>| revision.map_or_else(|| "other".to_owned(), |revision| revision.to_string());
+        Some(counts.into_iter().map(|(revision, count)| (name(revision), count)).collect())
     }
 
     /// What a workload is given may not be the newest any more.
