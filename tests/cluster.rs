@@ -5,6 +5,8 @@
 
 #[path = "cluster/agreement.rs"]
 mod agreement;
+#[path = "support/api_server.rs"]
+mod api_server;
 #[path = "cluster/bed.rs"]
 mod bed;
 #[path = "support/cluster.rs"]
@@ -19,34 +21,9 @@ mod refusals;
 mod resources;
 
 use std::path::Path;
-use std::process::Output;
-use std::sync::LazyLock;
 
-use cluster::Cluster;
-
-/// The control plane, with our custom resources.
-fn cluster() -> &'static Cluster {
-    static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
-        let cluster = Cluster::start();
-        done(&cluster.kubectl(&["apply", "--server-side", "-f", root().join("crds").to_str().unwrap()], ""));
-        done(&cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], ""));
-        cluster
-    });
-    &CLUSTER
-}
+use api_server::{cluster, done, told, until};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// What a command printed, which must have succeeded.
-#[track_caller]
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{}", told(output));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// What a command complained of.
-fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }

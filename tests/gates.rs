@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
 
+#[path = "support/api_server.rs"]
+mod api_server;
 #[path = "gates/bed.rs"]
 mod bed;
 #[path = "gates/claims.rs"]
@@ -24,50 +26,4 @@ mod rights;
 #[path = "gates/whole.rs"]
 mod whole;
 
-use std::path::Path;
-use std::process::Output;
-use std::sync::LazyLock;
-use std::thread;
-use std::time::Duration;
-
-use cluster::Cluster;
-
-/// How often a condition is looked at, and how often at most: a minute.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-const LOOKS_MAX: u32 = 1_200;
-
-/// The control plane, with our custom resources.
-fn cluster() -> &'static Cluster {
-    static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
-        let cluster = Cluster::start();
-        let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-        done(&cluster.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()], ""));
-        done(&cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], ""));
-        cluster
-    });
-    &CLUSTER
-}
-
-/// What a command printed, which must have succeeded.
-#[track_caller]
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{}", told(output));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// What a command complained of.
-fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Looks until there is something to see.
-#[track_caller]
-fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    for _ in 0..LOOKS_MAX {
-        if let Some(found) = look() {
-            return found;
-        }
-        thread::sleep(LOOK_EVERY);
-    }
-    panic!("not {what} in time")
-}
+use api_server::{LOOK_EVERY, cluster, done, told, until};

@@ -3,14 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::LazyLock;
-use std::thread;
-use std::time::Duration;
 
-use super::{cluster, done, root, told};
-
-/// How often a condition is looked at, and how often at most.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-const LOOKS_MAX: u32 = 600;
+use super::{cluster, done, root, told, until};
 
 /// Everybody here may write exceptions as far as RBAC goes; what they may approve differs.
 const RIGHTS: &str = "apiVersion: rbac.authorization.k8s.io/v1
@@ -62,14 +56,10 @@ fn guarded() {
         done(&cluster().kubectl(&["apply", "-f", "-"], RIGHTS));
         let policy = root().join("config/admission/exceptions.yaml");
         done(&cluster().kubectl(&["apply", "-f", policy.to_str().unwrap()], ""));
-        for _ in 0..LOOKS_MAX {
+        until("asked", || {
             let tried = write_as(&person("writer"), "probe", FLOOR, "writer", &["--dry-run=server"]);
-            if told(&tried).contains("countersign-exceptions") {
-                return;
-            }
-            thread::sleep(LOOK_EVERY);
-        }
-        panic!("the admission policy is not asked")
+            told(&tried).contains("countersign-exceptions").then_some(())
+        });
     });
     LazyLock::force(&GUARDED);
 }

@@ -6,16 +6,11 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
-use std::time::Duration;
 
 use countersign::base::{Clock as _, SystemClock};
 use serde_json::Value;
 
-use super::{cluster, done};
-
-/// How often a condition is looked at, and how often at most.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-const LOOKS_MAX: u32 = 600;
+use super::{cluster, done, until};
 
 const DENY: &str = "rules: [{name: a, match: {keywords: [merger]}, action: {type: Deny}}]";
 const BAD: &str = "rules: [{name: a, match: {regex: ['(']}, action: {type: Deny}}]";
@@ -76,17 +71,6 @@ impl Drop for Operator {
 fn operator() -> &'static Operator {
     static OPERATOR: LazyLock<Operator> = LazyLock::new(Operator::start);
     &OPERATOR
-}
-
-#[track_caller]
-fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    for _ in 0..LOOKS_MAX {
-        if let Some(found) = look() {
-            return found;
-        }
-        thread::sleep(LOOK_EVERY);
-    }
-    panic!("not {what} in time")
 }
 
 fn apply(namespace: &str, kind: &str, name: &str, spec: &str) {
