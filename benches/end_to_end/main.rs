@@ -21,6 +21,8 @@ mod process;
 mod prompts;
 mod report;
 mod subjects;
+#[path = "../support/table.rs"]
+mod table;
 mod upstream;
 
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
 //! What comes of a run: a table on the terminal, the same in JSON, a chart, and the table of the README.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use crate::Failure;
 use crate::chart;
 use crate::measure::{Figures, OfSize, PER_SECOND, STREAMS_PER_SECOND};
 use crate::options::Options;
+use crate::table::markdown;
 
 /// Between these lines of the README stands the table of the last saved run.
 const TABLE_START: &str = "<!-- figures: written by `make bench SAVE=1` -->";
@@ -41,7 +41,7 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
 /// Writes everything.
 pub(crate) fn write(options: &Options, figures: &Figures) -> Result<(), Failure> {
     let rows = rows(figures);
-    let table = markdown(&rows);
+    let table = markdown(&cells(&rows));
     let title = format!(
         "{} rounds of {} s, {} rules, {} cores, Linux {}",
         options.rounds,
@@ -137,23 +137,13 @@ fn rows_of(of_size: &OfSize) -> Vec<Row> {
     ]
 }
 
-fn markdown(rows: &[Row]) -> String {
-    let mut cells: Vec<[&str; 6]> = vec![["", "direct", "nginx", "gate", "gate to nginx", "target, at most"]];
+fn cells(rows: &[Row]) -> Vec<Vec<String>> {
+    let mut cells =
+        vec![["", "direct", "nginx", "gate", "gate to nginx", "target, at most"].map(str::to_owned).to_vec()];
     for Row { what, direct, nginx, gate, figure, target } in rows {
-        cells.push([what, direct, nginx, gate, figure, target]);
+        cells.push([what, direct, nginx, gate, figure, target].map(ToString::to_string).to_vec());
     }
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(3);
-    let widths: Vec<usize> = (0..6).map(width).collect();
-    let mut text = String::new();
-    for (at, row) in cells.iter().enumerate() {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let _ = writeln!(text, "| {} |", padded.collect::<Vec<_>>().join(" | "));
-        if at == 0 {
-            let lines = widths.iter().map(|width| "-".repeat(*width));
-            let _ = writeln!(text, "| {} |", lines.collect::<Vec<_>>().join(" | "));
-        }
-    }
-    text
+    cells
 }
 
 fn json(title: &str, figures: &Figures) -> Value {

@@ -19,6 +19,8 @@ mod options;
 #[path = "../end_to_end/process.rs"]
 mod process;
 mod report;
+#[path = "../support/table.rs"]
+mod table;
 mod usage;
 
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
 //! What comes of a run: a table on the terminal, and the same in JSON.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::measure::{Figures, Phase};
 use crate::options::Options;
+use crate::table::markdown;
 
 const MB: f64 = 1024.0 * 1024.0;
 
@@ -74,20 +74,9 @@ fn table(phases: &[Phase]) -> String {
         "writes",
         "operator memory",
     ];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(phases.iter().map(cells));
-    let widths: Vec<usize> =
-        (0..head.len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for (at, row) in rows.iter().enumerate() {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let _ = writeln!(text, "| {} |", padded.collect::<Vec<_>>().join(" | "));
-        if at == 0 {
-            let lines = widths.iter().map(|width| "-".repeat(*width));
-            let _ = writeln!(text, "| {} |", lines.collect::<Vec<_>>().join(" | "));
-        }
-    }
-    text
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(phases.iter().map(|phase| cells(phase).to_vec()));
+    markdown(&rows)
 }
 
 fn json(title: &str, figures: &Figures) -> Value {
